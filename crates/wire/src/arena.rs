@@ -121,6 +121,11 @@ impl Arena {
         self.fd.as_raw_fd()
     }
 
+    /// A second descriptor of the memfd, to be given away.
+    pub fn try_clone_fd(&self) -> io::Result<OwnedFd> {
+        self.fd.try_clone()
+    }
+
     /// The bytes `offset..offset + len`, to read.
     ///
     /// # Safety

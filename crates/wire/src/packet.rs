@@ -65,3 +65,19 @@ pub fn receive(socket: &impl AsRawFd, buffer: &mut [u8]) -> io::Result<usize> {
         }
     }
 }
+
+/// Makes a socket's calls return `WouldBlock` instead of waiting.
+pub fn set_nonblocking(socket: &impl AsRawFd) -> io::Result<()> {
+    let mut on: libc::c_int = 1;
+    // SAFETY: FIONBIO reads one int.
+    match unsafe { libc::ioctl(socket.as_raw_fd(), libc::FIONBIO, &raw mut on) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Hangs up in both directions; the descriptor stays open.
+pub fn shut_down(socket: &impl AsRawFd) {
+    // SAFETY: the call only takes a descriptor; an error means that it is hung up already.
+    unsafe { libc::shutdown(socket.as_raw_fd(), libc::SHUT_RDWR) };
+}

@@ -1,0 +1,36 @@
+"""Every setting of one server, as one frozen value made of small groups.
+
+The value is made once at the start and passed along; no code asks the environment or a file later. Each setting is
+declared, documented and bounded in its group's module, and everything else that knows settings (flags, variables, the
+settings file, the reference page) reads those declarations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from seaway.settings.declaration import Setting, declared
+from seaway.settings.engine import Engine, Queue
+from seaway.settings.models import Models
+from seaway.settings.network import Network, Tls
+from seaway.settings.operation import Drain, Logging, Metrics, Workers
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """What a server is told to do; the defaults alone are valid but name no model."""
+
+    network: Network = field(default_factory=Network)
+    tls: Tls = field(default_factory=Tls)
+    models: Models = field(default_factory=Models)
+    engine: Engine = field(default_factory=Engine)
+    queue: Queue = field(default_factory=Queue)
+    workers: Workers = field(default_factory=Workers)
+    logging: Logging = field(default_factory=Logging)
+    metrics: Metrics = field(default_factory=Metrics)
+    drain: Drain = field(default_factory=Drain)
+
+
+def all_settings() -> tuple[Setting, ...]:
+    """Return every declared setting, in the order of the reference page."""
+    return declared(ServerSettings)

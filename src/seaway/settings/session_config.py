@@ -1,0 +1,57 @@
+"""TensorFlow's ConfigProto for every session, made from the settings.
+
+Workers get the serialized message and need no protobuf of their own. A text file may set anything that TensorFlow
+knows; a setting given beside it wins, so that a flag on the command line is never silently overruled by a file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import text_format
+
+from seaway.errors import InvalidArgument
+from seaway.protos import message
+from seaway.settings.engine import Engine
+
+_JIT_ON = 1  # OptimizerOptions.GlobalJitLevel.ON_1
+_TOGGLE_ON = 1  # RewriterConfig.Toggle.ON
+
+
+def session_config(engine: Engine) -> bytes:
+    """Return the serialized tensorflow.ConfigProto of the settings.
+
+    Raises:  InvalidArgument - `engine.session_config_file` cannot be read or is not a text-format ConfigProto.
+    Source:  tensorflow/core/protobuf/config.proto; tensorflow_serving/model_servers/server.cc, Server::BuildAndStart
+    """
+    config = read_text_message("tensorflow.ConfigProto", engine.session_config_file, "engine.session_config_file")
+    if engine.intra_op_parallelism:
+        config.intra_op_parallelism_threads = engine.intra_op_parallelism
+    if engine.inter_op_parallelism:
+        config.inter_op_parallelism_threads = engine.inter_op_parallelism
+    if engine.per_process_gpu_memory_fraction:
+        config.gpu_options.per_process_gpu_memory_fraction = engine.per_process_gpu_memory_fraction
+    if engine.xla_cpu_compilation_enabled or engine.xla_gpu_compilation_enabled:
+        config.graph_options.optimizer_options.global_jit_level = _JIT_ON
+    if engine.xla_cpu_compilation_enabled:
+        config.graph_options.optimizer_options.cpu_global_jit = True
+    if engine.mixed_precision == "bfloat16":
+        config.graph_options.rewrite_options.auto_mixed_precision_onednn_bfloat16 = _TOGGLE_ON
+    return bytes(config.SerializeToString())
+
+
+def read_text_message(type_name: str, file: str, what: str) -> Any:
+    """Return the message that a text-format file holds, or an empty one without a file; `what` names it in errors.
+
+    Raises:  InvalidArgument - the file cannot be read, or line and column where it is not such a message.
+    """
+    empty = message(type_name)()
+    if not file:
+        return empty
+    try:
+        return text_format.Parse(Path(file).read_text(encoding="utf-8"), empty)
+    except (OSError, UnicodeDecodeError) as err:
+        raise InvalidArgument(f"{what} {file!r} cannot be read: {err}") from err
+    except text_format.ParseError as err:
+        raise InvalidArgument(f"Error parsing text-format {type_name}: {what} {file}:{err}") from err

@@ -46,6 +46,11 @@ class Engine:
         flag="--session-config-file",
         tensorflow_serving="tensorflow_session_config_file",
     )
+    session_config: str = setting(
+        "",
+        "Text-format ConfigProto itself, instead of a file.",
+        flag="--session-config",
+    )
     saved_model_tags: tuple[str, ...] = setting(
         ("serve",),
         "Tags that select the graph inside a SavedModel.",

@@ -110,15 +110,6 @@ class Network:
         "Offer gRPC server reflection, so that tools such as grpcurl know the services.",
         flag="--reflection",
     )
-    grpc_channel_arguments: tuple[str, ...] = setting(
-        (),
-        "gRPC channel arguments. `grpc.max_receive_message_length` sets `network.max_message_bytes`; others are named "
-        "once in a warning and have no effect, because this server is not built on the library that defines them.",
-        flag="--grpc-channel-arguments",
-        pattern=r"[^=,]+=[^=,]*",
-        expects="items of the form key=value",
-        tensorflow_serving="grpc_channel_arguments",
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,11 @@ _TOGGLE_ON = 1  # RewriterConfig.Toggle.ON
 def session_config(engine: Engine) -> bytes:
     """Return the serialized tensorflow.ConfigProto of the settings.
 
-    Raises:  InvalidArgument - `engine.session_config_file` cannot be read or is not a text-format ConfigProto.
+    Raises:  InvalidArgument - `engine.session_config_file` cannot be read or is not a text-format ConfigProto, or it
+             and `engine.session_config` are both set.
     Source:  tensorflow/core/protobuf/config.proto; tensorflow_serving/model_servers/server.cc, Server::BuildAndStart
     """
-    config = read_text_message("tensorflow.ConfigProto", engine.session_config_file, "engine.session_config_file")
+    config = _written(engine)
     if engine.intra_op_parallelism:
         config.intra_op_parallelism_threads = engine.intra_op_parallelism
     if engine.inter_op_parallelism:
@@ -41,17 +42,30 @@ def session_config(engine: Engine) -> bytes:
     return bytes(config.SerializeToString())
 
 
-def read_text_message(type_name: str, file: str, what: str) -> Any:
-    """Return the message that a text-format file holds, or an empty one without a file; `what` names it in errors.
+def read_text_message(type_name: str, file: str, what: str, *, allow_unknown_field: bool = False) -> Any:
+    """Return the message that a text-format file holds; `what` names the setting or flag in errors.
 
     Raises:  InvalidArgument - the file cannot be read, or line and column where it is not such a message.
     """
-    empty = message(type_name)()
-    if not file:
-        return empty
     try:
-        return text_format.Parse(Path(file).read_text(encoding="utf-8"), empty)
+        text = Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as err:
         raise InvalidArgument(f"{what} {file!r} cannot be read: {err}") from err
+    return _parsed(type_name, text, f"{what} {file}", allow_unknown_field)
+
+
+def _written(engine: Engine) -> Any:
+    if engine.session_config and engine.session_config_file:
+        raise InvalidArgument("engine.session_config and engine.session_config_file are both set; keep one of them")
+    if engine.session_config_file:
+        return read_text_message("tensorflow.ConfigProto", engine.session_config_file, "engine.session_config_file")
+    return _parsed("tensorflow.ConfigProto", engine.session_config, "engine.session_config", False)
+
+
+def _parsed(type_name: str, text: str, origin: str, allow_unknown_field: bool) -> Any:
+    empty = message(type_name)()
+    pool = empty.DESCRIPTOR.file.pool  # text-format Any looks its types up there
+    try:
+        return text_format.Parse(text, empty, allow_unknown_field=allow_unknown_field, descriptor_pool=pool)
     except text_format.ParseError as err:
-        raise InvalidArgument(f"Error parsing text-format {type_name}: {what} {file}:{err}") from err
+        raise InvalidArgument(f"Error parsing text-format {type_name}: {origin}:{err}") from err

@@ -1,0 +1,40 @@
+"""Settings that are each allowed but make no sense together.
+
+These checks need the whole value and not one setting, so they stand apart from the declarations. They look at nothing
+but the value: whether a port is free or a directory exists is found out by whoever uses it.
+"""
+
+from __future__ import annotations
+
+from seaway.errors import InvalidArgument
+from seaway.settings.network import OFF, Network
+from seaway.settings.server import ServerSettings
+
+
+def check(settings: ServerSettings) -> None:
+    """Raise unless the settings describe a server that can serve something somewhere.
+
+    Raises:  InvalidArgument - no model is named, nothing would listen, or both APIs would listen on one port.
+    """
+    if not settings.models.model_base_path and not settings.models.model_config_file:
+        raise InvalidArgument("nothing to serve: give the directory of a model, or a list of models with --config FILE")
+    _check_listeners(settings.network)
+    if settings.workers.restart_backoff_s > settings.workers.restart_backoff_max_s:
+        raise InvalidArgument(
+            f"workers.restart_backoff_s ({settings.workers.restart_backoff_s}) is above workers.restart_backoff_max_s "
+            f"({settings.workers.restart_backoff_max_s}); raise the second or lower the first"
+        )
+
+
+def _check_listeners(network: Network) -> None:
+    listens = (
+        network.grpc_port != OFF or network.rest_port != OFF or network.grpc_socket_path or network.rest_socket_path
+    )
+    if not listens:
+        raise InvalidArgument(
+            "nothing would listen: set network.grpc_port, network.rest_port or one of the socket paths"
+        )
+    if network.grpc_port == network.rest_port and network.grpc_port > 0:
+        raise InvalidArgument(
+            f"network.grpc_port and network.rest_port are both {network.grpc_port}; give one of them another port"
+        )

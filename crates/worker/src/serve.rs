@@ -1,0 +1,131 @@
+//! The loop between the data socket and the engine: receive, run, reply, until the other end hangs up.
+//!
+//! Several threads block on one socket; the kernel gives each whole frame to one of them, so there is no dispatcher and
+//! no queue here: waiting requests wait in the plane, where deadlines and fairness are. A frame that cannot be read is
+//! answered with INTERNAL when its request id can be, and logged: the loop itself never ends because of what it was sent.
+
+use std::io;
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+
+use seaway_wire::frame::{Reply, Run, FLAG_INPUTS_RETAINED};
+use seaway_wire::packet::{receive, send, MAX_FRAME_BYTES};
+use seaway_wire::{Arena, Code};
+
+use crate::{Answer, Engine, Status};
+
+/// Threads that answer runs on one data socket.
+pub struct Serving {
+    socket: Arc<OwnedFd>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Serving {
+    /// Hangs up and waits until every thread has ended; a run in progress is finished first.
+    pub fn stop(self) {
+        if let Ok(socket) = self.socket.try_clone() {
+            // Shutting down wakes every thread that waits in `receive`; that it is already down is no news.
+            let _ = UnixStream::from(socket).shutdown(Shutdown::Both);
+        }
+        self.join();
+    }
+
+    /// Waits until the other end has hung up and every thread has ended.
+    pub fn join(self) {
+        for thread in self.threads {
+            // A thread that panicked has been reported by the panic hook; there is nothing else to end.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Starts `threads` threads that answer what arrives on `socket` with `engine`, until the other end hangs up.
+pub fn serve(engine: Arc<dyn Engine>, socket: OwnedFd, arena: Arena, threads: usize) -> io::Result<Serving> {
+    let socket = Arc::new(socket);
+    let arena = Arc::new(arena);
+    let threads = (0..threads.max(1))
+        .map(|index| {
+            let (engine, socket, arena) = (engine.clone(), socket.clone(), arena.clone());
+            Builder::new().name(format!("run-{index}")).spawn(move || answer_all(&*engine, &socket, &arena))
+        })
+        .collect::<io::Result<_>>()?;
+    Ok(Serving { socket, threads })
+}
+
+fn answer_all(engine: &dyn Engine, socket: &OwnedFd, arena: &Arc<Arena>) {
+    let mut frame = vec![0; MAX_FRAME_BYTES];
+    let mut reply = Vec::with_capacity(1024);
+    loop {
+        let len = match receive(socket, &mut frame) {
+            Ok(0) => return,
+            Ok(len) => len,
+            Err(error) => return eprintln!("seaway: data socket: {error}"),
+        };
+        answer(engine, arena, &frame[..len], &mut reply);
+        match send(socket, &reply) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return,
+            Err(error) => return eprintln!("seaway: data socket: {error}"),
+        }
+    }
+}
+
+/// Fills `reply` with the answer to `frame`.
+fn answer(engine: &dyn Engine, arena: &Arc<Arena>, frame: &[u8], reply: &mut Vec<u8>) {
+    reply.clear();
+    let run = match Run::decode(frame) {
+        Ok(run) => run,
+        Err(error) => {
+            eprintln!("seaway: a frame of {} bytes is not a run: {error}", frame.len());
+            let status = Status::new(Code::Internal, format!("the worker could not read the run: {error}"));
+            let (request_id, slot) = identity(frame);
+            return encode(request_id, slot, Answer::refused(status), reply);
+        }
+    };
+    let slots = arena.layout().slots;
+    let result = match run.slot < slots {
+        // A panic is our own defect; it ends this run only.
+        true => catch_unwind(AssertUnwindSafe(|| engine.run(&run, arena)))
+            .unwrap_or_else(|_| Answer::refused(Status::new(Code::Internal, "internal error in the worker"))),
+        false => Answer::refused(Status::new(Code::Internal, format!("slot {} is not one of {slots}", run.slot))),
+    };
+    encode(run.request_id, run.slot, result, reply);
+}
+
+/// Encodes `answer`; a reply too long for one packet becomes the error that says so.
+fn encode(request_id: u64, slot: u16, answer: Answer<'_>, out: &mut Vec<u8>) {
+    let flags = if answer.inputs_retained { FLAG_INPUTS_RETAINED } else { 0 };
+    let mut reply =
+        Reply { request_id, slot, code: Code::Ok, flags, run_nanos: answer.run_nanos, message: "", outputs: vec![] };
+    let status = match answer.outputs {
+        Ok(outputs) => {
+            Reply { outputs, ..reply.clone() }.encode(out);
+            if out.len() <= MAX_FRAME_BYTES {
+                return;
+            }
+            let len = out.len();
+            out.clear();
+            Status::new(
+                Code::ResourceExhausted,
+                format!("the reply's header takes {len} bytes, {MAX_FRAME_BYTES} fit: ask for fewer outputs"),
+            )
+        }
+        Err(status) => status,
+    };
+    let message = status.wire_message();
+    (reply.code, reply.message) = (status.code, &message);
+    reply.encode(out);
+}
+
+/// The request id and slot of a frame that is otherwise unreadable; zeros when it is too short even for that.
+///
+/// Source: docs/worker-protocol.md, the fixed head of a run.
+fn identity(frame: &[u8]) -> (u64, u16) {
+    let slot = frame.get(2..4).map_or(0, |bytes| u16::from_le_bytes([bytes[0], bytes[1]]));
+    let id = frame.get(8..16).map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().expect("a slice of 8")));
+    (id, slot)
+}

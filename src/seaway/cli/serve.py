@@ -32,7 +32,8 @@ PATH is the directory of one model, with one numbered directory per version: `se
 Several models are listed in a ModelServerConfig: `seaway serve --config config.cfg`.
 
 Every option can also be a variable or stand in a settings file; an option wins over a variable, a variable over the
-file named by --settings or {SETTINGS_FILE_VARIABLE}, the file over the default. `--show-settings` prints what holds and why.
+file named by --settings or {SETTINGS_FILE_VARIABLE}, the file over the default. `--show-settings` prints what holds and
+why.
 """
 
 

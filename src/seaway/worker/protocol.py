@@ -13,6 +13,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 
 VERSION = 1
 """The first version of the protocol, the second byte of every frame."""
@@ -202,7 +203,7 @@ def decode_strings(data: bytes, count: int) -> list[bytes]:
     offsets = struct.unpack_from(f"<{count + 1}Q", data)
     body = memoryview(data)[table_bytes:]
     elements = []
-    for start, end in zip(offsets, offsets[1:], strict=False):
+    for start, end in pairwise(offsets):
         if not start <= end <= len(body):
             raise FrameError(f"string {start}..{end} does not lie in {len(body)} bytes")
         elements.append(bytes(body[start:end]))

@@ -7,14 +7,19 @@
 //! are copied.
 
 mod api;
+mod fetch;
 mod model;
+mod outputs;
+mod pace;
 mod proto;
+mod session;
 mod signature;
 mod tensor;
 
 use std::path::Path;
 
-pub use model::{LoadSettings, Model};
+pub use model::Model;
+pub use session::LoadSettings;
 
 use crate::Status;
 

@@ -8,6 +8,8 @@ use prost::Message;
 use seaway_wire::Code;
 
 use super::api::{self, Api, Graph, Output};
+use super::fetch::Subsets;
+use super::pace::Pace;
 use super::proto::{Encoding, MetaGraphDef, SignatureDef, SignatureDefMap, SignatureEntry, TensorEntry};
 use super::tensor::Tensor;
 use crate::Status;
@@ -19,6 +21,10 @@ pub struct Plan {
     outputs: Vec<(String, usize)>,
     output_index: HashMap<String, usize>,
     fetches: Vec<Output>,
+    /// Which of its outputs were asked for so far.
+    pub subsets: Subsets,
+    /// How long it takes.
+    pub pace: Pace,
 }
 
 struct Input {
@@ -53,9 +59,9 @@ impl Plan {
         self.inputs[index].default.as_ref()
     }
 
-    /// The names of the inputs at `indexes`, for messages.
-    pub fn input_names(&self, indexes: impl Iterator<Item = usize>) -> String {
-        indexes.map(|index| self.inputs[index].alias.as_str()).collect::<Vec<_>>().join(", ")
+    /// The signature's name for input `index`.
+    pub fn input_name(&self, index: usize) -> &str {
+        &self.inputs[index].alias
     }
 
     /// The distinct graph outputs behind all the signature's outputs.
@@ -64,13 +70,13 @@ impl Plan {
     }
 
     /// Every output: its name, and which of [`Plan::fetches`] it is.
-    pub fn outputs(&self) -> &[(String, usize)] {
-        &self.outputs
+    pub fn outputs(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.outputs.iter().map(|(name, fetch)| (name.as_str(), *fetch))
     }
 
     /// The output called `alias`, as in [`Plan::outputs`].
-    pub fn output(&self, alias: &str) -> Option<&(String, usize)> {
-        self.output_index.get(alias).map(|index| &self.outputs[*index])
+    pub fn output(&self, alias: &str) -> Option<(&str, usize)> {
+        self.output_index.get(alias).map(|index| (self.outputs[*index].0.as_str(), self.outputs[*index].1))
     }
 }
 
@@ -110,7 +116,8 @@ fn plan(signature: &SignatureDef, api: &'static Api, graph: *mut Graph) -> Resul
     }
     let input_index = inputs.iter().enumerate().map(|(index, input)| (input.alias.clone(), index)).collect();
     let output_index = outputs.iter().enumerate().map(|(index, output)| (output.0.clone(), index)).collect();
-    Ok(Plan { inputs, input_index, outputs, output_index, fetches })
+    let (subsets, pace) = (Subsets::default(), Pace::unknown());
+    Ok(Plan { inputs, input_index, outputs, output_index, fetches, subsets, pace })
 }
 
 /// Finds the graph output that `entry` names.

@@ -1,0 +1,40 @@
+"""The table from which the plane answers: which model, label and version goes to which worker, and why not.
+
+A pure function from what the repository knows and the channels that are open.
+
+Source: apis/get_model_status.proto for states and errors of a version.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from seaway.repository.ids import ServableId
+from seaway.repository.snapshot import ModelView, RepositoryView, VersionSnapshot
+from seaway.repository.states import State
+
+
+def routes_json(view: RepositoryView, channels: Mapping[ServableId, int]) -> str:
+    """Return the complete table; only an AVAILABLE version is given its channel."""
+    models = [_model(model, channels) for _, model in sorted(view.items())]
+    return json.dumps({"models": models}, separators=(",", ":"))
+
+
+def _model(model: ModelView, channels: Mapping[ServableId, int]) -> dict[str, object]:
+    return {
+        "name": model.name,
+        "labels": dict(sorted(model.labels.items())),
+        "versions": [_version(version, channels) for version in model.snapshot.versions],
+    }
+
+
+def _version(version: VersionSnapshot, channels: Mapping[ServableId, int]) -> dict[str, object]:
+    state = version.state
+    return {
+        "version": version.version,
+        "state": state.state.name,
+        "error_code": state.code,
+        "error_message": state.message,
+        "channel": channels.get(state.id) if state.state is State.AVAILABLE else None,
+    }

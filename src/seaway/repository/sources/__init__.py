@@ -1,0 +1,1 @@
+"""Where model versions can come from."""

@@ -13,6 +13,7 @@ pub mod grpc;
 pub mod inference;
 pub mod metrics;
 pub mod pb;
+pub mod plane;
 pub mod queue;
 pub mod rest;
 pub mod routes;

@@ -1,0 +1,637 @@
+//! The inference calls themselves, for REST and gRPC alike: one business path.
+//!
+//! A call finds its servable, checks its inputs against the signature, runs, and counts itself. It knows neither JSON nor
+//! protobuf; the codecs know neither routes nor workers.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use parking_lot::{Mutex, RwLock};
+use smallvec::smallvec;
+use tokio::sync::watch;
+
+use crate::channel::{Channel, Job, Outputs, Timings};
+use crate::metrics::{Api, Done, Method, Metrics};
+use crate::routes::{ModelAddress, Routes, Servable, VersionStatus};
+use crate::settings::PlaneSettings;
+use crate::signature::{Signature, DEFAULT_SIGNATURE};
+use crate::status::{Result, Status};
+use crate::tensor::{Tensor, TensorView};
+
+/// Method names of signatures.
+///
+/// Source: tensorflow/cc/saved_model/signature_constants.h.
+pub mod method_names {
+    /// For Predict.
+    pub const PREDICT: &str = "tensorflow/serving/predict";
+    /// For Classify.
+    pub const CLASSIFY: &str = "tensorflow/serving/classify";
+    /// For Regress.
+    pub const REGRESS: &str = "tensorflow/serving/regress";
+}
+
+/// What every call carries beside its arguments.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    /// How it came.
+    pub api: Api,
+    /// When its answer is of no use any more.
+    pub deadline: Option<tokio::time::Instant>,
+    /// When its last byte had come.
+    pub received: Instant,
+}
+
+/// The input of Classify and Regress: serialized `tensorflow.Example`s.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Examples {
+    /// One an instance.
+    pub examples: Vec<Bytes>,
+    /// Features that all of them share.
+    pub context: Option<Bytes>,
+}
+
+/// Classes with their scores, an example each.
+pub type Classifications = Vec<Vec<(String, f32)>>;
+
+/// Everything that answers requests: routes, settings, series. Shared by all listeners.
+pub struct Dataplane {
+    /// As given at the start.
+    pub settings: PlaneSettings,
+    /// The series.
+    pub metrics: Arc<Metrics>,
+    routes: RwLock<Arc<Routes>>,
+    ready: AtomicBool,
+    active: AtomicUsize,
+    changes: watch::Sender<u64>,
+    reloads: Reloads,
+}
+
+/// Reload requests on their way to the manager and back.
+#[derive(Default)]
+struct Reloads {
+    next: AtomicU64,
+    waiting: Mutex<HashMap<u64, tokio::sync::oneshot::Sender<Result<()>>>>,
+}
+
+/// Counts a call as active until it is dropped.
+struct Active<'a>(&'a AtomicUsize);
+
+impl Drop for Active<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// The outputs of a Predict call; dropping it ends the request and counts it.
+pub struct Answer<'a> {
+    outputs: Outputs,
+    record: Record<'a>,
+}
+
+/// What is counted when the answer has been encoded.
+struct Record<'a> {
+    servable: Arc<Servable>,
+    signature: Arc<str>,
+    method: Method,
+    call: Call,
+    started: Instant,
+    ran: Instant,
+    timings: Timings,
+    rows: u64,
+    bytes: [u64; 2],
+    _active: Active<'a>,
+}
+
+impl Answer<'_> {
+    /// The outputs, in the order of the filter or of their aliases.
+    pub fn views(&self) -> Vec<TensorView<'_>> {
+        self.outputs.views()
+    }
+
+    /// The signature that answered.
+    pub fn signature(&self) -> &str {
+        &self.record.signature
+    }
+}
+
+impl Drop for Record<'_> {
+    fn drop(&mut self) {
+        let stages = [self.started - self.call.received, self.timings.queue, self.timings.run, self.ran.elapsed()];
+        let done = Done { total: self.call.received.elapsed(), stages, rows: self.rows, bytes: self.bytes };
+        self.servable.metrics.done(&self.signature, self.call.api, self.method, &done);
+    }
+}
+
+impl Dataplane {
+    /// A plane with no models.
+    pub fn new(settings: PlaneSettings) -> Dataplane {
+        Dataplane {
+            settings,
+            metrics: Arc::new(Metrics::new()),
+            routes: RwLock::default(),
+            ready: AtomicBool::new(false),
+            active: AtomicUsize::new(0),
+            changes: watch::channel(0).0,
+            reloads: Reloads::default(),
+        }
+    }
+
+    /// Swaps the routing table.
+    pub fn publish(&self, routes: Routes) {
+        *self.routes.write() = Arc::new(routes);
+        self.changed();
+    }
+
+    /// The routing table as it is now.
+    pub fn routes(&self) -> Arc<Routes> {
+        Arc::clone(&self.routes.read())
+    }
+
+    /// Says whether this server wants requests at all.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Release);
+        self.changed();
+    }
+
+    /// Whether this server wants requests and every model can answer.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire) && self.routes().all_ready()
+    }
+
+    /// Whether one model can answer; `None` when there is no such model.
+    pub fn is_model_ready(&self, name: &str) -> Option<bool> {
+        let wanted = self.ready.load(Ordering::Acquire);
+        self.routes().is_model_ready(name).map(|ready| ready && wanted)
+    }
+
+    /// Ticks whenever routes or readiness change.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Inference calls that are not answered yet.
+    pub fn active(&self) -> usize {
+        self.active.load(Ordering::Acquire)
+    }
+
+    /// The version that an address means.
+    ///
+    /// Errors: see [`Routes::resolve`].
+    pub fn resolve(&self, address: &ModelAddress) -> Result<Arc<Servable>> {
+        self.routes().resolve(address)
+    }
+
+    /// The states of a model's versions; a label stands for the version it points to.
+    ///
+    /// Errors: see [`Routes::status`] and [`Routes::version_of_label`].
+    pub fn model_status(&self, address: &ModelAddress) -> Result<Vec<VersionStatus>> {
+        let routes = self.routes();
+        let version = match &address.label {
+            Some(label) => Some(routes.version_of_label(&address.name, label)?),
+            None => address.version,
+        };
+        routes.status(&address.name, version)
+    }
+
+    /// The metrics in Prometheus' text form.
+    pub fn metrics_text(&self) -> String {
+        for servable in self.routes().servables() {
+            let channel = &servable.channel;
+            self.metrics.set_channel(&servable.model, servable.version, channel.in_flight(), channel.queued());
+        }
+        self.metrics.text()
+    }
+
+    /// Runs a signature on named inputs.
+    ///
+    /// Errors: FAILED_PRECONDITION for an unknown signature; INVALID_ARGUMENT for inputs or outputs that do not fit it;
+    /// otherwise see [`Channel::run`].
+    ///
+    /// Source: tensorflow_serving/servables/tensorflow/predict_util.cc (PreProcessPrediction).
+    pub async fn predict(
+        &self,
+        servable: &Arc<Servable>,
+        signature_name: &str,
+        inputs: Vec<(String, Tensor)>,
+        output_filter: &[String],
+        call: &Call,
+    ) -> Result<Answer<'_>> {
+        let signature = servable.signatures.get(signature_name).cloned().ok_or_else(|| {
+            let name = if signature_name.is_empty() { DEFAULT_SIGNATURE } else { signature_name };
+            Status::failed_precondition(format!("Serving signature key \"{name}\" not found."))
+        });
+        let job = signature.and_then(|signature| {
+            self.check_predict_method(&signature)?;
+            let inputs = with_defaults(&signature, inputs)?;
+            check_outputs(&signature, output_filter)?;
+            Ok(Job { signature, inputs, outputs: output_filter.to_vec(), deadline: call.deadline })
+        });
+        self.run(servable, signature_name, job, Method::Predict, call).await
+    }
+
+    /// Classifies examples.
+    ///
+    /// Errors: INVALID_ARGUMENT for an unknown or another kind of signature, no examples, or outputs of another form;
+    /// otherwise see [`Channel::run`].
+    ///
+    /// Source: tensorflow_serving/servables/tensorflow/classifier.cc.
+    pub async fn classify(
+        &self,
+        servable: &Arc<Servable>,
+        signature_name: &str,
+        examples: Examples,
+        call: &Call,
+    ) -> Result<Classifications> {
+        let count = examples.examples.len();
+        let job = find_signature(servable, signature_name).and_then(|signature| {
+            let outputs = classify_outputs(&signature)?;
+            self.example_job(signature, examples, outputs, call)
+        });
+        servable.metrics.examples(count);
+        let answer = self.run(servable, signature_name, job, Method::Classify, call).await?;
+        read_classifications(&answer.views(), count)
+    }
+
+    /// Regresses examples.
+    ///
+    /// Errors: as for [`Dataplane::classify`].
+    ///
+    /// Source: tensorflow_serving/servables/tensorflow/regressor.cc.
+    pub async fn regress(
+        &self,
+        servable: &Arc<Servable>,
+        signature_name: &str,
+        examples: Examples,
+        call: &Call,
+    ) -> Result<Vec<f32>> {
+        let count = examples.examples.len();
+        let job = find_signature(servable, signature_name).and_then(|signature| {
+            let outputs = regress_outputs(&signature)?;
+            self.example_job(signature, examples, outputs, call)
+        });
+        servable.metrics.examples(count);
+        let answer = self.run(servable, signature_name, job, Method::Regress, call).await?;
+        read_regressions(&answer.views(), count)
+    }
+
+    /// Asks the manager to apply a configuration; `announce` is told the number under which it answers.
+    ///
+    /// Errors: what the manager answers; DEADLINE_EXCEEDED when it does not within `timeout`.
+    pub async fn reload(&self, announce: impl FnOnce(u64), timeout: Duration) -> Result<()> {
+        let id = self.reloads.next.fetch_add(1, Ordering::Relaxed);
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        self.reloads.waiting.lock().insert(id, answer);
+        announce(id);
+        let outcome = tokio::time::timeout(timeout, answered).await;
+        self.reloads.waiting.lock().remove(&id);
+        match outcome {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(Status::unavailable("the server is shutting down")),
+            Err(_) => Err(Status::deadline_exceeded(format!(
+                "the configuration was not applied within {} s; it may still be",
+                timeout.as_secs()
+            ))),
+        }
+    }
+
+    /// The manager's answer to a reload.
+    pub fn reloaded(&self, id: u64, outcome: Result<()>) {
+        if let Some(answer) = self.reloads.waiting.lock().remove(&id) {
+            let _ = answer.send(outcome);
+        }
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|tick| *tick += 1);
+    }
+
+    fn check_predict_method(&self, signature: &Signature) -> Result<()> {
+        use method_names::{CLASSIFY, PREDICT, REGRESS};
+        match !self.settings.check_method_names
+            || [PREDICT, CLASSIFY, REGRESS].contains(&signature.method_name.as_str())
+        {
+            true => Ok(()),
+            false => Err(Status::internal(format!(
+                "Expected prediction signature method_name to be one of {{{PREDICT}, {CLASSIFY}, {REGRESS}}}. Was: {}",
+                signature.method_name
+            ))),
+        }
+    }
+
+    fn example_job(
+        &self,
+        signature: Arc<Signature>,
+        examples: Examples,
+        outputs: Vec<String>,
+        call: &Call,
+    ) -> Result<Job> {
+        let [input] = signature.inputs.as_slice() else {
+            return Err(Status::invalid_argument("Expected one input Tensor."));
+        };
+        let inputs = vec![(input.alias.clone(), example_tensor(examples)?)];
+        Ok(Job { signature, inputs, outputs, deadline: call.deadline })
+    }
+
+    async fn run(
+        &self,
+        servable: &Arc<Servable>,
+        signature_name: &str,
+        job: Result<Job>,
+        method: Method,
+        call: &Call,
+    ) -> Result<Answer<'_>> {
+        self.active.fetch_add(1, Ordering::AcqRel);
+        let active = Active(&self.active);
+        let started = Instant::now();
+        let ran = match job {
+            Err(status) => Err(status),
+            Ok(job) => {
+                let signature = Arc::clone(&job.signature.name);
+                let rows = job.inputs.first().map_or(0, |(_, tensor)| tensor.rows());
+                let bytes_in: usize = job.inputs.iter().map(|(_, tensor)| tensor.len_bytes()).sum();
+                servable.channel.run(job).await.map(|outputs| (signature, rows, bytes_in, outputs))
+            }
+        };
+        match ran {
+            Ok((signature, rows, bytes_in, outputs)) => {
+                let timings = outputs.timings();
+                let bytes_out: usize = outputs.views().iter().map(|view| view.bytes.len()).sum();
+                let record = Record {
+                    servable: Arc::clone(servable),
+                    signature,
+                    method,
+                    call: *call,
+                    started,
+                    ran: Instant::now(),
+                    timings,
+                    rows: rows.max(0) as u64,
+                    bytes: [bytes_in as u64, bytes_out as u64],
+                    _active: active,
+                };
+                Ok(Answer { outputs, record })
+            }
+            Err(status) => {
+                // Only names of the model's own signatures become label values.
+                let known = servable.signatures.get(signature_name).map_or("", |signature| &signature.name);
+                servable.metrics.failed(known, call.api, &status, call.received.elapsed());
+                Err(status)
+            }
+        }
+    }
+}
+
+fn find_signature(servable: &Servable, name: &str) -> Result<Arc<Signature>> {
+    let shown = if name.is_empty() { DEFAULT_SIGNATURE } else { name };
+    let found = servable.signatures.get(name).cloned();
+    found.ok_or_else(|| Status::invalid_argument(format!("No signature was found with the name: {shown}")))
+}
+
+/// The inputs, completed by the signature's defaults, in the order of the signature.
+fn with_defaults(signature: &Signature, mut inputs: Vec<(String, Tensor)>) -> Result<Vec<(String, Tensor)>> {
+    for (alias, value) in &signature.defaults {
+        if !inputs.iter().any(|(name, _)| name == alias) {
+            inputs.push((alias.clone(), value.clone()));
+        }
+    }
+    inputs.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let fits = inputs.len() == signature.inputs.len()
+        && inputs.iter().zip(&signature.inputs).all(|((name, _), info)| *name == info.alias);
+    if !fits {
+        return Err(input_mismatch(signature, &inputs));
+    }
+    for ((name, tensor), info) in inputs.iter().zip(&signature.inputs) {
+        match info.dtype {
+            Ok(dtype) if dtype != tensor.dtype() => {
+                return Err(Status::invalid_argument(format!(
+                    "input \"{name}\" of signature \"{}\" must be {}, got {}",
+                    signature.name,
+                    dtype.name(),
+                    tensor.dtype().name()
+                )))
+            }
+            // A type that cannot cross the wire fails in the engine, which knows its name.
+            _ => {}
+        }
+    }
+    Ok(inputs)
+}
+
+fn input_mismatch(signature: &Signature, inputs: &[(String, Tensor)]) -> Status {
+    let sent: BTreeSet<&str> = inputs.iter().map(|(name, _)| name.as_str()).collect();
+    let expected: BTreeSet<&str> = signature.inputs.iter().map(|info| info.alias.as_str()).collect();
+    let join = |names: Vec<&str>| names.join(",");
+    Status::invalid_argument(format!(
+        "input size does not match signature: {}!={} len({{{}}}) != len({{{}}}). Sent extra: {{{}}}. Missing but required: {{{}}}.",
+        sent.len(),
+        expected.len(),
+        join(sent.iter().copied().collect()),
+        join(expected.iter().copied().collect()),
+        join(sent.difference(&expected).copied().collect()),
+        join(expected.difference(&sent).copied().collect()),
+    ))
+}
+
+fn check_outputs(signature: &Signature, filter: &[String]) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for alias in filter {
+        if signature.output(alias).is_none() {
+            let known: Vec<&str> = signature.outputs.iter().map(|info| info.alias.as_str()).collect();
+            return Err(Status::invalid_argument(format!(
+                "output tensor alias not found in signature: {alias} Outputs expected to be in the set {{{}}}.",
+                known.join(",")
+            )));
+        }
+        if !seen.insert(alias) {
+            return Err(Status::invalid_argument(format!("duplicate output tensor alias: {alias}")));
+        }
+    }
+    Ok(())
+}
+
+/// The examples as the one string tensor that the model parses.
+///
+/// Source: tensorflow_serving/servables/tensorflow/util.cc (InputToSerializedExampleTensor): a context is joined by
+/// putting its bytes before those of each example.
+fn example_tensor(input: Examples) -> Result<Tensor> {
+    if input.examples.is_empty() {
+        return Err(Status::invalid_argument("Input is empty."));
+    }
+    let rows = input.examples.len() as i64;
+    let elements = match input.context {
+        None => input.examples,
+        Some(context) => input.examples.iter().map(|example| join(&context, example)).collect(),
+    };
+    Tensor::strings(smallvec![rows], elements)
+}
+
+fn join(context: &[u8], example: &[u8]) -> Bytes {
+    let mut joined = BytesMut::with_capacity(context.len() + example.len());
+    joined.extend_from_slice(context);
+    joined.extend_from_slice(example);
+    joined.freeze()
+}
+
+/// The outputs that a classification fetches.
+///
+/// Errors: see [`Dataplane::classify`].
+pub fn classify_outputs(signature: &Signature) -> Result<Vec<String>> {
+    if signature.method_name != method_names::CLASSIFY {
+        return Err(Status::invalid_argument(format!(
+            "Expected classification signature method_name to be {}. Was: {}",
+            method_names::CLASSIFY,
+            signature.method_name
+        )));
+    }
+    if signature.inputs.len() != 1 {
+        return Err(Status::invalid_argument("Expected one input Tensor."));
+    }
+    if !(1..=2).contains(&signature.outputs.len()) {
+        return Err(Status::invalid_argument(format!(
+            "Expected one or two output Tensors, found {}",
+            signature.outputs.len()
+        )));
+    }
+    if signature.input("inputs").is_none() {
+        return Err(Status::failed_precondition(format!(
+            "No classification inputs found in SignatureDef: {}",
+            signature.name
+        )));
+    }
+    let outputs: Vec<String> = ["classes", "scores"]
+        .iter()
+        .filter(|alias| signature.output(alias).is_some())
+        .map(|alias| (*alias).to_owned())
+        .collect();
+    match outputs.is_empty() {
+        false => Ok(outputs),
+        true => Err(Status::failed_precondition(format!(
+            "Expected classification signature outputs to contain at least one of \"classes\" or \"scores\". Signature was: {}",
+            signature.name
+        ))),
+    }
+}
+
+/// The output that a regression fetches.
+///
+/// Errors: see [`Dataplane::regress`].
+pub fn regress_outputs(signature: &Signature) -> Result<Vec<String>> {
+    if signature.method_name != method_names::REGRESS {
+        return Err(Status::invalid_argument(format!(
+            "Expected regression signature method_name to be {}. Was: {}",
+            method_names::REGRESS,
+            signature.method_name
+        )));
+    }
+    if signature.inputs.len() != 1 {
+        return Err(Status::invalid_argument("Expected one input Tensor."));
+    }
+    if signature.outputs.len() != 1 {
+        return Err(Status::invalid_argument("Expected one output Tensor."));
+    }
+    if signature.input("inputs").is_none() {
+        return Err(Status::failed_precondition(format!(
+            "No regression inputs found in SignatureDef: {}",
+            signature.name
+        )));
+    }
+    match signature.output("outputs") {
+        Some(_) => Ok(vec!["outputs".to_owned()]),
+        None => {
+            Err(Status::failed_precondition(format!("No regression outputs found in SignatureDef: {}", signature.name)))
+        }
+    }
+}
+
+fn read_classifications(views: &[TensorView<'_>], count: usize) -> Result<Classifications> {
+    let classes = views.iter().find(|view| view.name == "classes");
+    let scores = views.iter().find(|view| view.name == "scores");
+    for (view, dtype, what) in [(classes, "string", "classes"), (scores, "float", "scores")] {
+        let Some(view) = view else { continue };
+        if view.shape.len() != 2 {
+            return Err(Status::invalid_argument(format!(
+                "Expected Tensor shape: [batch_size num_classes] but got {}",
+                crate::tensor::show_shape(view.shape)
+            )));
+        }
+        if view.dtype.name() != dtype {
+            return Err(Status::invalid_argument(format!(
+                "Expected {what} Tensor of DT_{}. Got: {}",
+                dtype.to_uppercase(),
+                view.dtype.enum_name()
+            )));
+        }
+        if view.shape[0] != count as i64 {
+            return Err(Status::invalid_argument(format!(
+                "Expected {what} output batch size of {count}. Got: {}",
+                view.shape[0]
+            )));
+        }
+    }
+    let width = classes.or(scores).map_or(0, |view| view.shape[1]) as usize;
+    if let (Some(classes), Some(scores)) = (classes, scores) {
+        if classes.shape[1] != scores.shape[1] {
+            return Err(Status::invalid_argument(format!(
+                "Tensors class and score should match in dim_size(1). Got {} vs. {}",
+                classes.shape[1], scores.shape[1]
+            )));
+        }
+    }
+    let labels = classes.map(TensorView::string_elements).transpose()?;
+    let scores: Option<Vec<f32>> = scores.map(|view| floats(view.bytes).collect());
+    let class = |index: usize| {
+        let label =
+            labels.as_ref().map_or_else(String::new, |labels| String::from_utf8_lossy(labels[index]).into_owned());
+        (label, scores.as_ref().map_or(0.0, |scores| scores[index]))
+    };
+    Ok((0..count).map(|row| (row * width..(row + 1) * width).map(class).collect()).collect())
+}
+
+fn read_regressions(views: &[TensorView<'_>], count: usize) -> Result<Vec<f32>> {
+    let [view] = views else {
+        return Err(Status::invalid_argument("Could not find output tensor 'outputs'"));
+    };
+    let shown = || crate::tensor::show_shape(view.shape);
+    match view.shape {
+        [_] | [_, 1] => {}
+        _ => {
+            return Err(Status::invalid_argument(format!(
+                "Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got {}",
+                shown()
+            )))
+        }
+    }
+    if view.shape[0] != count as i64 {
+        return Err(Status::invalid_argument(format!(
+            "Input batch size did not match output batch size: {count} vs. {}",
+            view.shape[0]
+        )));
+    }
+    if view.dtype != seaway_wire::DType::Float {
+        return Err(Status::invalid_argument(format!(
+            "Expected output Tensor of DT_FLOAT.  Got: {}",
+            view.dtype.enum_name()
+        )));
+    }
+    Ok(floats(view.bytes).collect())
+}
+
+fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
+    bytes.chunks_exact(4).map(|chunk| f32::from_le_bytes(chunk.try_into().expect("chunks of 4")))
+}
+
+/// Waits until nobody but the registry and the caller holds a servable, its channel is idle, or `timeout` is over; true when idle.
+pub async fn drained(servable: &Arc<Servable>, channel: &Arc<Channel>, holders: usize, timeout: Duration) -> bool {
+    let end = tokio::time::Instant::now() + timeout;
+    loop {
+        if Arc::strong_count(servable) <= holders && channel.in_flight() == 0 && channel.queued() == 0 {
+            return true;
+        }
+        if tokio::time::Instant::now() >= end {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}

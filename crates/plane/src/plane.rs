@@ -1,0 +1,302 @@
+//! One server's plane: its runtime, listeners, channels and routes, as whoever embeds it sees it.
+//!
+//! The methods take and give plain data and may be called from any thread outside the runtime; those that wait say so.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{mpsc, Arc};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use hyper_util::service::TowerToHyperService;
+use parking_lot::Mutex;
+use prost::Message;
+use tokio::sync::watch;
+
+use crate::channel::{Channel, ChannelSettings};
+use crate::grpc;
+use crate::inference::{drained, Call, Dataplane};
+use crate::metrics::{Api, Observation};
+use crate::pb::tensorflow::serving::PredictionLog;
+use crate::routes::{Routes, RoutesDocument, Servable};
+use crate::server::{self, Listener, Protocol};
+use crate::settings::PlaneSettings;
+use crate::signature::Signatures;
+use crate::status::{Result, Status};
+
+/// Something that the embedder has to act on.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// Apply a configuration and answer with [`Plane::reply_reload`].
+    Reload {
+        /// For the answer.
+        id: u64,
+        /// The serialized `ReloadConfigRequest`, in base64.
+        request: String,
+    },
+    /// A worker hung up on its own.
+    ChannelClosed {
+        /// Its channel.
+        channel: u64,
+    },
+}
+
+/// Where a plane listens.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Addresses {
+    /// gRPC over TCP.
+    pub grpc_address: Option<String>,
+    /// REST over TCP.
+    pub rest_address: Option<String>,
+    /// gRPC over a unix socket.
+    pub grpc_socket: Option<String>,
+    /// REST over a unix socket.
+    pub rest_socket: Option<String>,
+}
+
+/// The plane.
+pub struct Plane {
+    dataplane: Arc<Dataplane>,
+    runtime: tokio::runtime::Runtime,
+    stop: watch::Sender<bool>,
+    channels: Arc<Mutex<Channels>>,
+    events: (mpsc::Sender<Event>, Mutex<mpsc::Receiver<Event>>),
+}
+
+#[derive(Default)]
+struct Channels {
+    next: u64,
+    open: HashMap<u64, OpenChannel>,
+}
+
+struct OpenChannel {
+    channel: Arc<Channel>,
+    servable: Option<Arc<Servable>>,
+}
+
+impl Plane {
+    /// A plane that does not listen yet.
+    ///
+    /// Errors: the operating system's, when it gives no threads.
+    pub fn new(settings: PlaneSettings) -> io::Result<Plane> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(settings.threads.max(1))
+            .thread_name("seaway-plane")
+            .enable_all()
+            .build()?;
+        let (sender, receiver) = mpsc::channel();
+        Ok(Plane {
+            dataplane: Arc::new(Dataplane::new(settings)),
+            runtime,
+            stop: watch::channel(false).0,
+            channels: Arc::default(),
+            events: (sender, Mutex::new(receiver)),
+        })
+    }
+
+    /// Binds every listener, then serves them; nothing is served when one cannot be bound.
+    ///
+    /// Errors: the operating system's, naming the address; INVALID_INPUT for TLS texts that cannot be used.
+    pub fn start(&self) -> io::Result<Addresses> {
+        let settings = &self.dataplane.settings;
+        let (grpc, rest) = self.runtime.block_on(async {
+            let grpc = bind(settings.grpc_address.as_deref(), &settings.grpc_socket).await?;
+            let rest = bind(settings.rest_address.as_deref(), &settings.rest_socket).await?;
+            io::Result::Ok((grpc, rest))
+        })?;
+        let tls = settings.tls.as_ref().map(server::tls_acceptor).transpose()?;
+        let addresses = Addresses {
+            grpc_address: tcp(&grpc),
+            rest_address: tcp(&rest),
+            grpc_socket: unix(&grpc),
+            rest_socket: unix(&rest),
+        };
+        let header_read_timeout = Duration::from_millis(settings.header_read_timeout_ms);
+        let events = self.events.0.clone();
+        let on_reload = move |reload: grpc::ReloadRequest| {
+            let request = base64::engine::general_purpose::STANDARD.encode(reload.request);
+            // The receiver lives as long as the plane.
+            let _ = events.send(Event::Reload { id: reload.id, request });
+        };
+        let services = TowerToHyperService::new(grpc::services(&self.dataplane, Arc::new(on_reload)));
+        for listener in grpc {
+            let protocol = Protocol { http2_only: true, header_read_timeout, tls: tls.clone() };
+            self.runtime.spawn(server::serve(listener, protocol, services.clone(), self.stop.subscribe()));
+        }
+        for listener in rest {
+            let protocol = Protocol { http2_only: false, header_read_timeout, tls: None };
+            let service = crate::rest::service(&self.dataplane);
+            self.runtime.spawn(server::serve(listener, protocol, service, self.stop.subscribe()));
+        }
+        Ok(addresses)
+    }
+
+    /// Opens the way to a worker: the channel's number, and the two descriptors for the worker.
+    ///
+    /// Errors: see [`Channel::open`].
+    pub fn open_channel(&self, settings: ChannelSettings) -> Result<(u64, OwnedFd, OwnedFd)> {
+        let (channel, socket, arena) = Channel::open(settings, self.runtime.handle())?;
+        let mut channels = self.channels.lock();
+        channels.next += 1;
+        let id = channels.next;
+        let events = self.events.0.clone();
+        channel.on_hang_up(move || {
+            let _ = events.send(Event::ChannelClosed { channel: id });
+        });
+        channels.open.insert(id, OpenChannel { channel, servable: None });
+        Ok((id, socket, arena))
+    }
+
+    /// Tells what the worker behind a channel can be asked; from then on it can be published.
+    ///
+    /// Errors: NOT_FOUND for a channel that is not open; INTERNAL when the bytes are no `SignatureDefMap`.
+    pub fn set_signatures(&self, channel: u64, signature_def_map: &[u8]) -> Result<()> {
+        let signatures = Signatures::decode(signature_def_map)?;
+        let mut channels = self.channels.lock();
+        let open = channels.open.get_mut(&channel).ok_or_else(|| not_open(channel))?;
+        let settings = open.channel.settings();
+        open.servable = Some(Arc::new(Servable {
+            model: settings.model.as_str().into(),
+            version: settings.version,
+            signatures,
+            channel: Arc::clone(&open.channel),
+            metrics: self.dataplane.metrics.servable(&settings.model, settings.version),
+        }));
+        Ok(())
+    }
+
+    /// Replays one serialized `PredictionLog` on a loaded version that need not be published. Waits.
+    ///
+    /// Errors: NOT_FOUND for a channel that has no signatures; INVALID_ARGUMENT for bytes that are no record;
+    /// UNIMPLEMENTED for records that cannot be replayed; otherwise what the call itself answers.
+    ///
+    /// Source: tensorflow_serving/servables/tensorflow/saved_model_warmup_util.cc (RunWarmupRequest).
+    pub fn warm_up(&self, channel: u64, record: &[u8], timeout: Duration) -> Result<()> {
+        let servable = self.servable(channel)?;
+        let log = PredictionLog::decode(bytes::Bytes::copy_from_slice(record))
+            .map_err(|error| Status::invalid_argument(format!("the record is no PredictionLog: {error}")))?;
+        self.runtime.block_on(async {
+            let deadline = Some(tokio::time::Instant::now() + timeout);
+            let call = Call { api: Api::Grpc, deadline, received: Instant::now() };
+            grpc::replay(&self.dataplane, &servable, log, &call).await
+        })
+    }
+
+    /// Ends everything that waits for a channel's worker with UNAVAILABLE, and forgets it.
+    pub fn close_channel(&self, channel: u64) {
+        let removed = self.channels.lock().open.remove(&channel);
+        if let Some(open) = removed {
+            open.channel.close("it was unloaded");
+        }
+    }
+
+    /// Waits until no request that was routed to a channel is left; true when so, false after `timeout`.
+    ///
+    /// The channel must no longer be published, or new requests keep coming.
+    pub fn drain_channel(&self, channel: u64, timeout: Duration) -> bool {
+        let found =
+            self.channels.lock().open.get(&channel).map(|open| (Arc::clone(&open.channel), open.servable.clone()));
+        match found {
+            None | Some((_, None)) => true,
+            // Two holders: the table of channels and this one.
+            Some((channel, Some(servable))) => self.runtime.block_on(drained(&servable, &channel, 2, timeout)),
+        }
+    }
+
+    /// Swaps the table of routes.
+    ///
+    /// Errors: INVALID_ARGUMENT when an AVAILABLE version names a channel that is not loaded; the old table stays.
+    pub fn publish(&self, document: RoutesDocument) -> Result<()> {
+        let routes = {
+            let channels = self.channels.lock();
+            Routes::new(document, |id| channels.open.get(&id).and_then(|open| open.servable.clone()))?
+        };
+        self.dataplane.publish(routes);
+        Ok(())
+    }
+
+    /// The next thing to act on. Waits; none after `timeout`.
+    pub fn next_event(&self, timeout: Duration) -> Option<Event> {
+        self.events.1.lock().recv_timeout(timeout).ok()
+    }
+
+    /// Answers an [`Event::Reload`].
+    pub fn reply_reload(&self, id: u64, outcome: Result<()>) {
+        self.dataplane.reloaded(id, outcome);
+    }
+
+    /// Takes values that are measured outside the plane.
+    ///
+    /// Errors: see [`crate::metrics::Metrics::observe`].
+    pub fn observe(&self, observations: &[Observation]) -> Result<()> {
+        observations.iter().try_for_each(|observation| self.dataplane.metrics.observe(observation))
+    }
+
+    /// Says whether this server wants requests.
+    pub fn set_ready(&self, ready: bool) {
+        self.dataplane.set_ready(ready);
+    }
+
+    /// The metrics in Prometheus' text form.
+    pub fn metrics_text(&self) -> String {
+        self.dataplane.metrics_text()
+    }
+
+    /// Accepts nothing new and waits until what is in flight has been answered; true when so, false after `timeout`.
+    pub fn drain(&self, timeout: Duration) -> bool {
+        self.stop.send_replace(true);
+        self.runtime.block_on(async {
+            let end = tokio::time::Instant::now() + timeout;
+            while self.dataplane.active() > 0 {
+                if tokio::time::Instant::now() >= end {
+                    return false;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            // The last answers are encoded: give their bytes a moment to leave before connections are cut.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            true
+        })
+    }
+
+    /// Ends everything now.
+    pub fn stop(self) {
+        self.stop.send_replace(true);
+        let open: Vec<OpenChannel> = self.channels.lock().open.drain().map(|(_, open)| open).collect();
+        for open in open {
+            open.channel.close("the server stopped");
+        }
+        self.runtime.shutdown_timeout(Duration::from_secs(1));
+    }
+
+    fn servable(&self, channel: u64) -> Result<Arc<Servable>> {
+        let channels = self.channels.lock();
+        let found = channels.open.get(&channel).and_then(|open| open.servable.clone());
+        found.ok_or_else(|| not_open(channel))
+    }
+}
+
+fn not_open(channel: u64) -> Status {
+    Status::not_found(format!("channel {channel} is not open, or its worker has not announced its signatures"))
+}
+
+async fn bind(address: Option<&str>, socket: &str) -> io::Result<Vec<Listener>> {
+    let mut listeners = Vec::new();
+    if let Some(address) = address {
+        listeners.push(Listener::tcp(address).await?);
+    }
+    if !socket.is_empty() {
+        listeners.push(Listener::unix(socket).await?);
+    }
+    Ok(listeners)
+}
+
+fn tcp(listeners: &[Listener]) -> Option<String> {
+    listeners.iter().find(|listener| listener.port().is_some()).map(Listener::local)
+}
+
+fn unix(listeners: &[Listener]) -> Option<String> {
+    listeners.iter().find(|listener| listener.port().is_none()).map(Listener::local)
+}

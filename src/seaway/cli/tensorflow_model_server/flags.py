@@ -1,8 +1,8 @@
 """The 48 flags of TensorFlow Serving's tensorflow_model_server, and what each does here.
 
 The order is that of its own usage text. Where a flag sets a setting of ours, the setting's declaration names the flag,
-so that the connection is written once. `stated` is the value for which a flag without effect already says what holds here
-anyway; giving any other value earns a place in the one warning line.
+so that the connection is written once. `stated` is the value for which a flag without effect already says what holds
+here anyway; giving any other value earns a place in the one warning line.
 
 Source: tensorflow_serving/model_servers/main.cc for names, kinds and defaults
 """

@@ -221,7 +221,7 @@ def _without_effect(flags: ParsedFlags) -> Iterator[str]:
     if later:
         yield f"flags not supported yet: {', '.join(later)}"
     if flags.text("batching_parameters_file"):
-        yield "batching_parameters_file was read and checked; until batching comes in a later release, requests run alone"
+        yield "batching_parameters_file was read and checked; until batching comes, each request runs alone"
 
 
 def _asks_for_more(flag: Flag, flags: ParsedFlags) -> bool:

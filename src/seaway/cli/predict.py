@@ -27,13 +27,19 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of the verb, which only typ
         list[str],
         typer.Option("--input", metavar="NAME=VALUE", help="JSON, or @FILE.json, or @FILE.npy; once per input."),
     ],
-    signature: Annotated[str, typer.Option("--signature", help="Signature; the default is serving_default.")] = "",
-    version: Annotated[int | None, typer.Option("--version", help="Version; the default is the latest.")] = None,
-    label: Annotated[str, typer.Option("--label", help="Version label, instead of a version.")] = "",
+    signature: Annotated[
+        str, typer.Option("--signature", metavar="NAME", help="Signature; the default is serving_default.")
+    ] = "",
+    version: Annotated[
+        int | None, typer.Option("--version", metavar="N", help="Version; the default is the latest.")
+    ] = None,
+    label: Annotated[str, typer.Option("--label", metavar="NAME", help="Version label, instead of a version.")] = "",
     server: Annotated[
         str, typer.Option("--server", metavar="HOST:PORT", help="REST API of the server.")
     ] = "localhost:8501",
-    timeout: Annotated[float, typer.Option("--timeout", min=0.001, help="Seconds to wait for the answer.")] = 60.0,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="SECONDS", min=0.001, help="Seconds to wait for the answer.")
+    ] = 60.0,
 ) -> None:
     """Send one prediction to a running server and print the outputs as JSON.
 

@@ -38,8 +38,26 @@ def pages() -> Mapping[str, str]:
 
 def write(directory: Path) -> None:
     """Write every page into a directory."""
+    directory.mkdir(parents=True, exist_ok=True)
     for name, text in pages().items():
         (directory / name).write_text(text, encoding="utf-8")
+
+
+def outdated(directory: Path) -> list[str]:
+    """Return the names of the pages in a directory that do not say what the code says now."""
+    return [name for name, text in pages().items() if _text(directory / name) != text]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the pages, or with `--check` only tell which are not current; return the exit code of the process."""
+    directory = Path(next((argument for argument in arguments if argument != "--check"), "docs"))
+    if "--check" not in arguments:
+        write(directory)
+        return 0
+    old = outdated(directory)
+    for name in old:
+        print(f"{directory / name} is not current; run `make docs`", file=sys.stderr)
+    return 1 if old else 0
 
 
 def configuration_page() -> str:
@@ -61,9 +79,9 @@ def flags_page() -> str:
 {_GENERATED}
 
 `tensorflow_model_server` takes all {len(FLAGS)} flags of TensorFlow Serving's command of that name, with its parsing
-rules: `--name=value`, booleans also as `--name`. A value that cannot be read prints the usage and ends with exit code 255;
-an argument that is no flag is shown with the usage, and the server starts. Flags without an effect are named once in a
-warning at the start. What no flag says can be set by `SEAWAY_*` variables and a settings file, see
+rules: `--name=value`, booleans also as `--name`. A value that cannot be read prints the usage and ends with exit code
+255; an argument that is no flag is shown with the usage, and the server starts. Flags without an effect are named once
+in a warning at the start. What no flag says can be set by `SEAWAY_*` variables and a settings file, see
 [configuration.md](configuration.md)."""
     rows = [(f"`{flag.name}`", _flag_default(flag), _setting_names(flag), effect_here(flag)) for flag in FLAGS]
     return f"{head}\n\n{_table(('flag', 'default', 'setting', 'effect here'), rows)}\n"
@@ -170,10 +188,10 @@ def _is_setting(parameter: Any) -> bool:
 
 
 def _spelling(parameter: Any) -> str:
-    if parameter.param_type_name == "argument":
+    is_argument = not parameter.opts[0].startswith("-")
+    if is_argument:
         return f"`{parameter.metavar}`"
-    value = f" {parameter.metavar or parameter.type.name.upper()}" if not parameter.is_flag else ""
-    return f"`{', '.join(parameter.opts)}{value}`"
+    return f"`{' '.join(filter(None, [', '.join(parameter.opts), parameter.metavar]))}`"
 
 
 def _unwrapped(text: str) -> str:
@@ -193,5 +211,9 @@ def _escaped(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
 if __name__ == "__main__":
-    write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))
+    sys.exit(main(sys.argv[1:]))

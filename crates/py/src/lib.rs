@@ -5,11 +5,14 @@
 
 use pyo3::prelude::*;
 
+mod plane;
 mod status;
 mod worker;
 
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use crate::plane::{descriptor_set, metrics_catalogue, Plane};
     #[pymodule_export]
     use crate::status::StatusError;
     #[pymodule_export]

@@ -1,0 +1,154 @@
+//! The server's side: one plane, as Python sees it.
+
+use std::os::fd::{IntoRawFd, RawFd};
+use std::time::Duration;
+
+use parking_lot::RwLock;
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use seaway_plane::metrics::CATALOGUE;
+use seaway_plane::pb::DESCRIPTOR_SET;
+use seaway_plane::status::{Code, Status};
+use serde::de::DeserializeOwned;
+
+use crate::status::status_error;
+
+/// Every message of `proto/`, as a serialized `google.protobuf.FileDescriptorSet`.
+#[pyfunction]
+pub fn descriptor_set(py: Python<'_>) -> Bound<'_, PyBytes> {
+    PyBytes::new(py, DESCRIPTOR_SET)
+}
+
+/// Every metric, as a JSON list of name, kind, help, labels and unit.
+#[pyfunction]
+pub fn metrics_catalogue() -> String {
+    serde_json::to_string(CATALOGUE).expect("the catalogue is plain data")
+}
+
+/// The data plane of one server: listeners, routes, queues and channels.
+#[pyclass(frozen)]
+pub struct Plane {
+    /// None once stopped. Calls that wait hold it for reading only, so that they do not wait for each other.
+    plane: RwLock<Option<seaway_plane::plane::Plane>>,
+}
+
+impl Plane {
+    fn with<T: Send>(&self, py: Python<'_>, call: impl Send + FnOnce(&seaway_plane::plane::Plane) -> T) -> PyResult<T> {
+        // Without the interpreter's lock: other Python threads go on, and none can deadlock with a waiting call.
+        py.detach(|| self.plane.read().as_ref().map(call))
+            .ok_or_else(|| PyRuntimeError::new_err("the plane is stopped"))
+    }
+}
+
+#[pymethods]
+impl Plane {
+    /// A plane from a JSON document of settings; it does not listen yet.
+    #[new]
+    fn new(settings: &str) -> PyResult<Plane> {
+        let plane = seaway_plane::plane::Plane::new(parse("settings", settings)?)?;
+        Ok(Plane { plane: RwLock::new(Some(plane)) })
+    }
+
+    /// Binds and serves; gives the addresses as JSON.
+    fn start(&self, py: Python<'_>) -> PyResult<String> {
+        let addresses = self.with(py, |plane| plane.start())?.map_err(|error| PyOSError::new_err(error.to_string()))?;
+        Ok(serde_json::to_string(&addresses).expect("addresses are plain data"))
+    }
+
+    /// Opens the way to a worker: (channel, socket descriptor, arena descriptor).
+    fn open_channel(&self, py: Python<'_>, settings: &str) -> PyResult<(u64, RawFd, RawFd)> {
+        let settings = parse("channel settings", settings)?;
+        let (id, socket, arena) = checked(py, self.with(py, |plane| plane.open_channel(settings))?)?;
+        Ok((id, socket.into_raw_fd(), arena.into_raw_fd()))
+    }
+
+    /// Tells what the worker behind a channel can be asked: a serialized `SignatureDefMap`.
+    fn set_signatures(&self, py: Python<'_>, channel: u64, signature_def_map: &[u8]) -> PyResult<()> {
+        checked(py, self.with(py, |plane| plane.set_signatures(channel, signature_def_map))?)
+    }
+
+    /// Replays one serialized `PredictionLog`.
+    fn warm_up(&self, py: Python<'_>, channel: u64, prediction_log: &[u8], timeout_s: f64) -> PyResult<()> {
+        let timeout = seconds(timeout_s)?;
+        checked(py, self.with(py, |plane| plane.warm_up(channel, prediction_log, timeout))?)
+    }
+
+    /// Ends everything that waits for a channel with UNAVAILABLE.
+    fn close_channel(&self, py: Python<'_>, channel: u64) -> PyResult<()> {
+        self.with(py, |plane| plane.close_channel(channel))
+    }
+
+    /// Waits until a channel that is no longer published is idle; False after the timeout.
+    fn drain_channel(&self, py: Python<'_>, channel: u64, timeout_s: f64) -> PyResult<bool> {
+        let timeout = seconds(timeout_s)?;
+        self.with(py, |plane| plane.drain_channel(channel, timeout))
+    }
+
+    /// Swaps the table of routes, a JSON document.
+    fn publish(&self, py: Python<'_>, routes: &str) -> PyResult<()> {
+        let document = parse("routes", routes)?;
+        checked(py, self.with(py, |plane| plane.publish(document))?)
+    }
+
+    /// The next event as JSON; None after the timeout.
+    fn next_event(&self, py: Python<'_>, timeout_s: f64) -> PyResult<Option<String>> {
+        let timeout = seconds(timeout_s)?;
+        let event = self.with(py, |plane| plane.next_event(timeout))?;
+        Ok(event.map(|event| serde_json::to_string(&event).expect("events are plain data")))
+    }
+
+    /// Answers a reload event; code 0 for success.
+    fn reply_reload(&self, py: Python<'_>, id: u64, code: u32, message: String) -> PyResult<()> {
+        let outcome = match Code::from_number(code) {
+            Code::Ok => Ok(()),
+            code => Err(Status::new(code, message)),
+        };
+        self.with(py, |plane| plane.reply_reload(id, outcome))
+    }
+
+    /// Takes a JSON list of values measured outside the plane.
+    fn observe(&self, py: Python<'_>, metrics: &str) -> PyResult<()> {
+        let observations: Vec<_> = parse("metrics", metrics)?;
+        checked(py, self.with(py, |plane| plane.observe(&observations))?)
+    }
+
+    /// Says whether this server wants requests.
+    fn set_ready(&self, py: Python<'_>, ready: bool) -> PyResult<()> {
+        self.with(py, |plane| plane.set_ready(ready))
+    }
+
+    /// Accepts nothing new and waits for what is in flight; False after the timeout.
+    fn drain(&self, py: Python<'_>, timeout_s: f64) -> PyResult<bool> {
+        let timeout = seconds(timeout_s)?;
+        self.with(py, |plane| plane.drain(timeout))
+    }
+
+    /// The metrics in Prometheus' text form.
+    fn metrics(&self, py: Python<'_>) -> PyResult<String> {
+        self.with(py, |plane| plane.metrics_text())
+    }
+
+    /// Ends everything now; a second call does nothing.
+    fn stop(&self, py: Python<'_>) {
+        py.detach(|| {
+            // Bound first: the lock must be free again before the runtime is waited for.
+            let plane = self.plane.write().take();
+            if let Some(plane) = plane {
+                plane.stop();
+            }
+        });
+    }
+}
+
+fn parse<T: DeserializeOwned>(what: &str, text: &str) -> PyResult<T> {
+    serde_json::from_str(text).map_err(|error| PyValueError::new_err(format!("{what}: {error}")))
+}
+
+fn checked<T>(py: Python<'_>, outcome: seaway_plane::status::Result<T>) -> PyResult<T> {
+    outcome.map_err(|status| status_error(py, status.code as u8, &status.message))
+}
+
+fn seconds(value: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(value).map_err(|error| PyValueError::new_err(format!("{value} s: {error}")))
+}

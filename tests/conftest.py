@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from tests.models import cache
+from tests.server import Server, config_text
+
+ARTIFACTS = Path(__file__).parent.parent / "artifacts"
+FAILED = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,3 +37,56 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def models() -> cache.Models:
     """Real SavedModels, built once per checkout by a separate process: tests never import TensorFlow for them."""
     return cache.prepare()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Remember on the test whether it failed, so that fixtures know if what they hold is worth keeping."""
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
+
+
+@pytest.fixture
+def start(request: pytest.FixtureRequest) -> Iterator[Callable[..., Server]]:
+    """Start servers: `start(models, *flags)` with a dict of base paths (or config lines), or with a config file's path.
+
+    All of them are ended afterwards, and so is whatever they left. When the test fails their directories stay in
+    `artifacts/`.
+    """
+    directory = ARTIFACTS / re.sub(r"[^\w.-]+", "_", request.node.name)
+    shutil.rmtree(directory, ignore_errors=True)
+    servers: list[Server] = []
+
+    def start_one(
+        models: Mapping[str, Path | str] | Path | None = None, *flags: str, ready: bool = True, **options: Any
+    ) -> Server:
+        own = directory / f"server-{len(servers) + 1}"
+        own.mkdir(parents=True)
+        arguments = list(flags)
+        if isinstance(models, Mapping):
+            (own / "config.cfg").write_text(config_text(models))
+        config = models if isinstance(models, Path) else own / "config.cfg"
+        if models is not None:
+            arguments = ["--config", str(config), *arguments]
+        server = Server(own, "serve", *arguments, **options)
+        servers.append(server)
+        return server.wait_ready() if ready else server
+
+    yield start_one
+    for server in servers:
+        server.clean_up()
+    if not request.node.stash.get(FAILED, False):
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what was not tested, and why: a skipped test proves nothing."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if not skipped:
+        return
+    reasons = Counter(report.longrepr[2] if isinstance(report.longrepr, tuple) else "" for report in skipped)
+    terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
+    for reason, count in reasons.most_common():
+        terminalreporter.line(f"{count} x {reason.removeprefix('Skipped: ')}")

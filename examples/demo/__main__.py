@@ -224,7 +224,7 @@ def goodbye(server: Server) -> None:
         f"curl {server.url}/v1/models/mnist_cnn/metadata",
         f"curl -d '{inputs}' {server.url}/v1/models/linear:predict",
         f"curl {server.url}/monitoring/prometheus/metrics",
-        "seaway models" + (f" --url {server.url}" if server.rest_port != REST_PORT else ""),
+        "seaway models" + (f" --server localhost:{server.rest_port}" if server.rest_port != REST_PORT else ""),
     ):
         console.print(f"   {line}", soft_wrap=True, markup=False)
     console.print("   Ctrl-C stops the server.")

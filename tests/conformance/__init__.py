@@ -1,0 +1,1 @@
+"""One table of requests and what must come back, run over gRPC and REST against a server."""

@@ -33,6 +33,7 @@ class Subject:
 
     name: str
     url: str
+    grpc_address: str
     client: Client
 
 
@@ -66,7 +67,7 @@ def ours(directory: Path, config: Path) -> Iterator[Subject]:
     try:
         server.wait_ready()
         with Client(server.grpc_address) as client:
-            yield Subject("seaway", server.url, client)
+            yield Subject("seaway", server.url, server.grpc_address, client)
     finally:
         server.clean_up()
 
@@ -82,8 +83,9 @@ def reference(directory: Path, config: Path) -> Iterator[Subject]:
         try:
             url = f"http://127.0.0.1:{rest_port}"
             eventually(lambda: http(f"{url}/v1/models/two_versions").status, lambda status: status == 200, "it serves")
-            with Client(f"127.0.0.1:{port}") as client:
-                yield Subject("tensorflow_model_server", url, client)
+            address = f"127.0.0.1:{port}"
+            with Client(address) as client:
+                yield Subject("tensorflow_model_server", url, address, client)
         finally:
             process.terminate()
 
@@ -91,6 +93,18 @@ def reference(directory: Path, config: Path) -> Iterator[Subject]:
 @pytest.fixture
 def raw(subject: Subject) -> Iterator[socket.socket]:
     """A bare TCP connection to the REST port."""
-    host, port = subject.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
+    with connected(subject.url.removeprefix("http://")) as connection:
         yield connection
+
+
+@pytest.fixture
+def grpc_raw(subject: Subject) -> Iterator[socket.socket]:
+    """A bare TCP connection to the gRPC port."""
+    with connected(subject.grpc_address) as connection:
+        yield connection
+
+
+def connected(address: str) -> socket.socket:
+    """Connect to host:port."""
+    host, _, port = address.rpartition(":")
+    return socket.create_connection((host, int(port)), timeout=30)

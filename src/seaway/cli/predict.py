@@ -113,7 +113,7 @@ def _json(text: str, origin: str) -> Any:
 def _array(path: Path) -> Any:
     try:
         array = np.load(path, allow_pickle=False)
-    except ValueError as err:
+    except (ValueError, EOFError) as err:
         raise InvalidArgument(f"{path}: not a NumPy array that can be sent: {err}") from err
     if array.dtype.kind not in _JSON_KINDS:
         raise InvalidArgument(f"{path}: an array of {array.dtype} has no JSON form; save numbers, booleans or texts")

@@ -135,7 +135,7 @@ def test_a_syntax_error_is_told_with_line_and_column(tmp_path: Path) -> None:
 
 
 def test_a_settings_file_that_is_not_there_is_told_with_its_path(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="nowhere.toml"):
+    with pytest.raises(NotFound, match=r"nowhere\.toml"):
         load({}, {}, tmp_path / "nowhere.toml")
 
 

@@ -103,5 +103,5 @@ def test_a_log_file_is_appended_to(tmp_path: Path) -> None:
 
 
 def test_a_log_file_that_cannot_be_opened_is_refused_with_its_name(tmp_path: Path) -> None:
-    with pytest.raises(InvalidArgument, match="logging.file .*absent"):
+    with pytest.raises(InvalidArgument, match=r"logging\.file .*absent"):
         set_up(Logging(file=str(tmp_path / "absent" / "log.txt")), io.StringIO())

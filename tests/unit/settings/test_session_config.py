@@ -1,0 +1,67 @@
+"""The ConfigProto that workers get."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seaway.errors import InvalidArgument
+from seaway.protos import message
+from seaway.settings.engine import Engine
+from seaway.settings.session_config import session_config
+
+
+def _config(engine: Engine) -> Any:
+    return message("tensorflow.ConfigProto").FromString(session_config(engine))
+
+
+def test_the_defaults_leave_everything_to_tensorflow() -> None:
+    assert session_config(Engine()) == b""
+
+
+def test_settings_become_fields() -> None:
+    config = _config(
+        Engine(
+            intra_op_parallelism=2,
+            inter_op_parallelism=3,
+            per_process_gpu_memory_fraction=0.5,
+            xla_cpu_compilation_enabled=True,
+            mixed_precision="bfloat16",
+        )
+    )
+    assert (config.intra_op_parallelism_threads, config.inter_op_parallelism_threads) == (2, 3)
+    assert config.gpu_options.per_process_gpu_memory_fraction == 0.5
+    assert config.graph_options.optimizer_options.global_jit_level == 1
+    assert config.graph_options.optimizer_options.cpu_global_jit
+    assert config.graph_options.rewrite_options.auto_mixed_precision_onednn_bfloat16 == 1
+
+
+def test_xla_for_gpus_leaves_the_cpu_alone() -> None:
+    options = _config(Engine(xla_gpu_compilation_enabled=True)).graph_options.optimizer_options
+    assert options.global_jit_level == 1
+    assert not options.cpu_global_jit
+
+
+def test_a_setting_wins_over_the_file_beside_it(tmp_path: Path) -> None:
+    file = tmp_path / "session.txt"
+    file.write_text("intra_op_parallelism_threads: 7 inter_op_parallelism_threads: 8 allow_soft_placement: true")
+    config = _config(Engine(session_config_file=str(file), intra_op_parallelism=2))
+    assert (config.intra_op_parallelism_threads, config.inter_op_parallelism_threads) == (2, 8)
+    assert config.allow_soft_placement
+
+
+@pytest.mark.parametrize(
+    ("engine", "words"),
+    [
+        pytest.param(Engine(session_config="a", session_config_file="b"), "are both set", id="text-and-file"),
+        pytest.param(
+            Engine(session_config="nope: 1"), r"tensorflow.ConfigProto: engine.session_config:1:1", id="field"
+        ),
+        pytest.param(Engine(session_config_file="/nonexistent"), "cannot be read", id="no-such-file"),
+    ],
+)
+def test_a_session_config_that_cannot_be_read_is_refused(engine: Engine, words: str) -> None:
+    with pytest.raises(InvalidArgument, match=words):
+        session_config(engine)

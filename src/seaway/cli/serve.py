@@ -80,7 +80,7 @@ def _load(flags: dict[str, str], path: str | None, settings_file: Path | None) -
 def _run(effective: Effective) -> int:
     check(effective.settings)
     set_up(effective.settings.logging, sys.stderr)
-    for warning in effective.unknown_variables:
+    for warning in effective.misspelled_variables:
         _LOG.warning(warning)
     return start(effective.settings)
 

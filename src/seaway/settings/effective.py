@@ -27,11 +27,11 @@ _DEFAULT = "default"
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """The settings that hold, the origin of each by its path, and variables that look like ours but are not."""
+    """The settings that hold, the origin of each by its path, and warnings about variables that are nearly ours."""
 
     settings: ServerSettings
     origins: Mapping[str, str]
-    unknown_variables: tuple[str, ...]
+    misspelled_variables: tuple[str, ...]
 
 
 def load(flags: Mapping[str, str], environment: Mapping[str, str], file: Path | None = None) -> Effective:
@@ -39,7 +39,7 @@ def load(flags: Mapping[str, str], environment: Mapping[str, str], file: Path | 
 
     An empty variable counts as not set, since that is how a compose file passes on what nobody defined.
 
-    Raises:  InvalidArgument - a value is not allowed, or the file names what is no setting. NotFound - no such file.
+    Raises:  InvalidArgument - a value is not allowed, or the file cannot be read or names what is no setting.
     """
     settings = all_settings()
     if file is None and environment.get(SETTINGS_FILE_VARIABLE):
@@ -49,7 +49,7 @@ def load(flags: Mapping[str, str], environment: Mapping[str, str], file: Path | 
     return Effective(
         build({path: written.value for path, written in chosen.items()}),
         {path: written.origin for path, written in chosen.items()},
-        _unknown_variables(environment, settings),
+        _misspelled_variables(environment, settings),
     )
 
 
@@ -101,15 +101,15 @@ def _choose(
     return in_file.get(setting.path) or settings_file.Written(setting.default, _DEFAULT)
 
 
-def _unknown_variables(environment: Mapping[str, str], settings: Iterable[Setting]) -> tuple[str, ...]:
-    known = {setting.declaration.env for setting in settings} | {SETTINGS_FILE_VARIABLE}
-    unknown = sorted(name for name in environment if name.startswith(_PREFIX) and name not in known)
-    return tuple(f"{name} is no setting{_meant(name, known)}" for name in unknown)
-
-
-def _meant(name: str, known: set[str]) -> str:
-    close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.7)
-    return f"; did you mean {close[0]}?" if close else ""
+def _misspelled_variables(environment: Mapping[str, str], settings: Iterable[Setting]) -> tuple[str, ...]:
+    """Name what is nearly one of ours; other names with the prefix may belong to scripts and images around us."""
+    known = {setting.declaration.env.removeprefix(_PREFIX) for setting in settings}
+    others = sorted(name.removeprefix(_PREFIX) for name in environment if name.startswith(_PREFIX))
+    unknown = [name for name in others if name not in known and _PREFIX + name != SETTINGS_FILE_VARIABLE]
+    close = {name: difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.8) for name in unknown}
+    return tuple(
+        f"{_PREFIX}{name} is no setting; did you mean {_PREFIX}{meant[0]}?" for name, meant in close.items() if meant
+    )
 
 
 def _toml(value: Any) -> str:

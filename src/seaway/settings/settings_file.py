@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seaway.errors import InvalidArgument, NotFound
+from seaway.errors import InvalidArgument
 from seaway.settings.declaration import Setting
 from seaway.settings.values import from_typed
 
@@ -39,13 +39,15 @@ class Written:
 def read(path: Path, settings: tuple[Setting, ...]) -> Mapping[str, Written]:
     """Return the values of a settings file by the path of their setting.
 
-    Raises:  NotFound - the file cannot be read. InvalidArgument - it is not TOML, or names what is no setting, or a
-             value is not allowed.
+    Raises:  InvalidArgument - the file cannot be read, is not TOML, names what is no setting, or holds a value that is
+             not allowed.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as err:
-        raise NotFound(f"the settings file {str(path)!r} cannot be read: {err}; check path and permissions") from err
+        raise InvalidArgument(
+            f"the settings file {str(path)!r} cannot be read: {err}; check path and permissions"
+        ) from err
     return parse(text, str(path), settings)
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import typer.rich_utils
 
+from seaway.settings.effective import SETTINGS_FILE_VARIABLE
 from seaway.settings.logging import DroppingHandler
-from seaway.settings.server import ServerSettings
+from seaway.settings.server import ServerSettings, all_settings
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +35,9 @@ def plain_output(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(typer.rich_utils, "MAX_WIDTH", 100)
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setenv("NO_COLOR", "1")
-    for variable in ("SEAWAY_SETTINGS", "SEAWAY_GRPC_PORT", "SEAWAY_REST_PORT", "SEAWAY_LOG_LEVEL"):
-        monkeypatch.delenv(variable, raising=False)
+    for setting in all_settings():
+        monkeypatch.delenv(setting.declaration.env, raising=False)
+    monkeypatch.delenv(SETTINGS_FILE_VARIABLE, raising=False)
 
 
 @pytest.fixture

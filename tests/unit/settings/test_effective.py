@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seaway.errors import InvalidArgument, NotFound
+from seaway.errors import InvalidArgument
 from seaway.settings.effective import load, shown
 from seaway.settings.server import ServerSettings, all_settings
 
@@ -22,7 +22,7 @@ def test_defaults_hold_when_nobody_says_anything() -> None:
     effective = load({}, {})
     assert effective.settings == ServerSettings()
     assert set(effective.origins.values()) == {"default"}
-    assert effective.unknown_variables == ()
+    assert effective.misspelled_variables == ()
 
 
 def test_a_flag_wins_over_a_variable_and_a_variable_over_the_file(settings_file: Path) -> None:
@@ -47,9 +47,9 @@ def test_an_empty_variable_counts_as_not_set() -> None:
     assert effective.origins["network.grpc_port"] == "default"
 
 
-def test_a_misspelled_variable_is_named_with_what_was_meant() -> None:
-    effective = load({}, {"SEAWAY_GRPC_PROT": "1", "PATH": "/bin"})
-    assert effective.unknown_variables == ("SEAWAY_GRPC_PROT is no setting; did you mean SEAWAY_GRPC_PORT?",)
+def test_a_misspelled_variable_is_named_with_what_was_meant_and_others_are_left_alone() -> None:
+    effective = load({}, {"SEAWAY_GRPC_PROT": "1", "SEAWAY_IMAGE_BUILD": "7", "PATH": "/bin"})
+    assert effective.misspelled_variables == ("SEAWAY_GRPC_PROT is no setting; did you mean SEAWAY_GRPC_PORT?",)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_syntax_error_is_told_with_line_and_column(tmp_path: Path) -> None:
 
 
 def test_a_settings_file_that_is_not_there_is_told_with_its_path(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match=r"nowhere\.toml"):
+    with pytest.raises(InvalidArgument, match=r"nowhere\.toml"):
         load({}, {}, tmp_path / "nowhere.toml")
 
 

@@ -75,7 +75,7 @@ def _settings(flags: ParsedFlags, environment: Mapping[str, str]) -> ServerSetti
     base = load({}, environment)
     settings, warnings = to_settings(flags, base)
     set_up(settings.logging, sys.stderr)
-    for warning in (*base.unknown_variables, *warnings):
+    for warning in (*base.misspelled_variables, *warnings):
         _LOG.warning(warning)
     return settings
 

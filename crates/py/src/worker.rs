@@ -67,7 +67,7 @@ impl TensorFlowModel {
         Ok(())
     }
 
-    /// Hangs up, lets runs in progress finish, and gives the model's memory back to TensorFlow's allocator.
+    /// Hangs up, lets runs in progress finish, and gives the model's memory back to the system.
     fn close(&self, py: Python<'_>) {
         let State { model, serving } = std::mem::take(&mut *self.state());
         py.detach(|| {
@@ -75,6 +75,9 @@ impl TensorFlowModel {
                 serving.stop();
             }
             drop(model);
+            // glibc keeps freed memory for the process; a worker that holds several models must not hoard it.
+            // SAFETY: the call has no precondition.
+            unsafe { libc::malloc_trim(0) };
         });
     }
 }
@@ -85,18 +88,13 @@ pub fn preload_tensorflow(py: Python<'_>, library: PathBuf) -> PyResult<String> 
     py.detach(|| preload(&library)).map_err(|status| raise(py, &status))
 }
 
-/// Has the kernel kill this process when the thread that made it ends, and names it `name` in process listings.
+/// Has the kernel kill this process when the thread that made it ends.
 #[pyfunction]
-pub fn die_with_parent(name: &str) -> PyResult<()> {
-    let name: Vec<u8> = name.bytes().filter(|byte| *byte != 0).take(15).chain([0]).collect();
-    // SAFETY: both calls only set attributes of the calling process; the name is a C string of at most 16 bytes.
-    let failed = unsafe {
-        libc::prctl(libc::PR_SET_NAME, name.as_ptr()) != 0
-            || libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong) != 0
-    };
-    match failed {
-        true => Err(std::io::Error::last_os_error().into()),
-        false => Ok(()),
+pub fn die_with_parent() -> PyResult<()> {
+    // SAFETY: the call only sets an attribute of the calling process.
+    match unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong) } {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error().into()),
     }
 }
 

@@ -1,0 +1,149 @@
+"""What runs inside a worker: it holds loaded versions and does what the control channel says.
+
+The main thread only reads control messages, so that it sees the server's end (end-of-file) at once and leaves, whatever
+native code is doing; loading and unloading have threads of their own. Predictions never pass here: the model's own
+threads, which know no Python, answer the data socket.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+from seaway import _core
+from seaway.worker.control import (
+    Done,
+    Exit,
+    Failed,
+    Load,
+    Loaded,
+    LoadRequest,
+    MessageSocket,
+    ProtocolError,
+    Reply,
+    Request,
+    Statistics,
+    Stats,
+    Unload,
+    close_fds,
+    request_decoder,
+)
+from seaway.worker.memory import own_usage
+
+_INTERNAL = 13
+_NOT_FOUND = 5
+_LOAD_FDS = 2
+_COMM = Path("/proc/self/comm")
+
+
+def run(control: MessageSocket, name: str) -> NoReturn:
+    """Serve the control channel until told to exit or the server is gone; never returns."""
+    _COMM.write_text(name[:15])
+    status = 0
+    try:
+        Worker(control).serve()
+    except BaseException as error:
+        print(f"seaway: worker {name}: {error!r}", file=sys.stderr, flush=True)
+        status = 1
+    # At once, and without destructors: native threads may be in the middle of a run that nobody waits for.
+    os._exit(status)
+
+
+class Worker:
+    """The loaded versions of one process."""
+
+    def __init__(self, control: MessageSocket) -> None:
+        """Start with nothing loaded."""
+        self._control = control
+        self._lock = threading.Lock()
+        self._models: dict[tuple[str, int], _core.TensorFlowModel] = {}
+
+    def serve(self) -> None:
+        """Do what arrives, until `exit` or the end of the channel.
+
+        Raises:  ProtocolError - the manager sent what is not a request.
+        """
+        while (message := self._control.receive()) is not None:
+            body, fds = message
+            try:
+                request: Request = request_decoder.decode(body)
+            except msgspec.MsgspecError as err:
+                raise ProtocolError(f"not a control request: {err}") from err
+            if isinstance(request, Exit):
+                return
+            self._begin(request, fds)
+
+    def _begin(self, request: Load | Unload | Stats, fds: list[int]) -> None:
+        if isinstance(request, Stats):
+            close_fds(fds)
+            self._answer(request.id, lambda: _statistics(request.id))
+        elif isinstance(request, Unload):
+            close_fds(fds)
+            self._in_background(request.id, lambda: self._unload(request))
+        else:
+            self._in_background(request.id, lambda: self._load(request, fds))
+
+    def _in_background(self, request_id: int, work: Callable[[], Reply]) -> None:
+        threading.Thread(target=self._answer, args=(request_id, work), daemon=True).start()
+
+    def _answer(self, request_id: int, work: Callable[[], Reply]) -> None:
+        try:
+            reply: Reply = work()
+        except _core.StatusError as error:
+            reply = Failed(request_id, error.code, error.message)
+        except Exception as error:
+            reply = Failed(request_id, _INTERNAL, f"internal error in the worker: {error!r}")
+        try:
+            self._control.send(reply)
+        except OSError:
+            os._exit(0)  # the server is gone, and nobody is left to tell
+
+    def _load(self, load: Load, fds: list[int]) -> Reply:
+        if len(fds) != _LOAD_FDS:
+            close_fds(fds)
+            return Failed(load.id, _INTERNAL, f"a load needs a data socket and an arena, got {len(fds)} descriptors")
+        request, start = load.request, time.monotonic()
+        try:
+            model = _core.TensorFlowModel.load(_load_settings(request))
+        except BaseException:
+            close_fds(fds)
+            raise
+        model.serve(fds[0], fds[1], request.slots, request.stride_bytes, request.threads)
+        with self._lock:
+            self._models[request.model, request.version] = model
+        return Loaded(load.id, model.signatures(), time.monotonic() - start)
+
+    def _unload(self, request: Unload) -> Reply:
+        with self._lock:
+            model = self._models.pop((request.model, request.version), None)
+        if model is None:
+            loaded = ", ".join(f"{name}/{version}" for name, version in sorted(self._models)) or "nothing"
+            return Failed(
+                request.id, _NOT_FOUND, f"{request.model}/{request.version} is not loaded here; loaded: {loaded}"
+            )
+        model.close()
+        return Done(request.id)
+
+
+def _load_settings(request: LoadRequest) -> str:
+    settings = {
+        "library": request.library,
+        "path": request.path,
+        "tags": request.tags,
+        "custom_ops": request.custom_ops,
+        "session_config": base64.b64encode(request.session_config).decode(),
+    }
+    return msgspec.json.encode(settings).decode()
+
+
+def _statistics(request_id: int) -> Statistics:
+    return Statistics(request_id, **asdict(own_usage()))

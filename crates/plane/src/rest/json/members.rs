@@ -1,0 +1,115 @@
+//! The top level of a request's body: which members it has and where their values are.
+
+use std::borrow::Cow;
+
+use super::printer::show;
+use super::scanner::{Kind, Scanner};
+use super::syntax::{Problem, Syntax};
+use super::validate::validate;
+use crate::status::Status;
+
+/// A member of the top-level object; its value was only skipped, not checked.
+#[derive(Clone, Debug)]
+pub struct Member<'a> {
+    /// Its name, unescaped.
+    pub name: Cow<'a, [u8]>,
+    /// Where its value starts.
+    pub start: usize,
+    /// Where its value ends.
+    pub end: usize,
+}
+
+/// Why a body has no answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Failure {
+    /// The text is not JSON.
+    Syntax(Syntax),
+    /// The text is JSON, but not a request that can be answered.
+    Refused(Status),
+}
+
+impl From<Syntax> for Failure {
+    fn from(syntax: Syntax) -> Failure {
+        Failure::Syntax(syntax)
+    }
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Failure {
+        Failure::Refused(status)
+    }
+}
+
+impl Failure {
+    /// The status for the client: the first syntax error anywhere in `body` comes before everything else.
+    pub fn into_status(self, body: &[u8]) -> Status {
+        match (validate(&mut document(body)), self) {
+            (Err(first), _) | (Ok(()), Failure::Syntax(first)) => first.into(),
+            (Ok(()), Failure::Refused(status)) => status,
+        }
+    }
+}
+
+/// The members of the object that `body` is, in their order; what follows the object is ignored.
+pub fn members(body: &[u8]) -> Result<Vec<Member<'_>>, Failure> {
+    if body.is_empty() {
+        return Err(Status::invalid_argument("JSON Parse error: The document is empty").into());
+    }
+    let mut scanner = document(body);
+    scanner.skip_whitespace();
+    if scanner.kind() != Kind::Object {
+        return Err(not_an_object(&scanner));
+    }
+    scanner.advance(1);
+    scanner.skip_whitespace();
+    let mut members = Vec::new();
+    if scanner.take(b'}') {
+        return Ok(members);
+    }
+    loop {
+        let name = read_member_name(&mut scanner)?;
+        scanner.skip_whitespace();
+        let start = scanner.position();
+        if !scanner.skip_unchecked() {
+            return Err(scanner.problem(Problem::MissingCommaInObject).into());
+        }
+        members.push(Member { name, start, end: scanner.position() });
+        scanner.skip_whitespace();
+        if scanner.take(b'}') {
+            return Ok(members);
+        }
+        if !scanner.take(b',') {
+            return Err(scanner.problem(Problem::MissingCommaInObject).into());
+        }
+    }
+}
+
+/// Reads a member's name and the colon after it.
+pub fn read_member_name<'a>(scanner: &mut Scanner<'a>) -> Result<Cow<'a, [u8]>, Syntax> {
+    scanner.skip_whitespace();
+    if scanner.peek() != b'"' {
+        return Err(scanner.problem(Problem::MissingName));
+    }
+    let name = scanner.string()?;
+    scanner.skip_whitespace();
+    if !scanner.take(b':') {
+        return Err(scanner.problem(Problem::MissingColon));
+    }
+    Ok(name)
+}
+
+/// At the start of the document, after a byte order mark.
+fn document(body: &[u8]) -> Scanner<'_> {
+    let mut scanner = Scanner::new(body);
+    if body.starts_with(b"\xEF\xBB\xBF") {
+        scanner.advance(3);
+    }
+    scanner
+}
+
+fn not_an_object(scanner: &Scanner<'_>) -> Failure {
+    if scanner.peek() == 0 {
+        return scanner.problem(Problem::Empty).into();
+    }
+    Status::invalid_argument(format!("JSON Value: {} Is not object", show(scanner.rest()))).into()
+}

@@ -1,0 +1,24 @@
+//! TensorFlow Serving's REST interface: a codec in front of [`crate::inference`], nothing more.
+//!
+//! A request, file by file: [`service`] reads the body ([`body`]) and asks [`path`] which call it is; [`predict`] or [`example`]
+//! turns JSON into tensors or examples; [`predict_response`] and [`example_response`] turn what the model answered into JSON;
+//! [`error`] is the edge map of errors. All but `service` and `body` are pure functions over bytes.
+
+pub mod body;
+pub mod error;
+pub mod example;
+pub mod example_response;
+pub mod metadata;
+pub mod model_status;
+pub mod path;
+pub mod predict;
+pub mod predict_response;
+pub mod service;
+
+mod base64_text;
+mod dense;
+mod elements;
+mod json;
+mod small_floats;
+
+pub use service::service;

@@ -1,0 +1,134 @@
+//! The states of models as JSON: the reply of GetModelStatus, and the list of all models.
+//!
+//! Source: tensorflow_serving/model_servers/http_rest_api_util.cc, ToJsonString; protobuf's JSON form with white space (one
+//! space per level) and every field printed. The list is this server's own.
+
+use serde::Serialize;
+use serde_json::ser::{PrettyFormatter, Serializer};
+use serde_json::{Map, Value};
+
+use crate::routes::{ModelDocument, RoutesDocument, VersionDocument, VersionStatus};
+use crate::status::Code;
+
+#[derive(Serialize)]
+struct StatusReply<'a> {
+    model_version_status: Vec<Version<'a>>,
+}
+
+#[derive(Serialize)]
+struct ListReply<'a> {
+    models: Vec<Model<'a>>,
+}
+
+#[derive(Serialize)]
+struct Model<'a> {
+    name: &'a str,
+    labels: Map<String, Value>,
+    model_version_status: Vec<ListedVersion<'a>>,
+}
+
+#[derive(Serialize)]
+struct ListedVersion<'a> {
+    #[serde(flatten)]
+    version: Version<'a>,
+    #[serde(flatten)]
+    shown: &'a Map<String, Value>,
+}
+
+#[derive(Serialize)]
+struct Version<'a> {
+    version: String,
+    state: &'a str,
+    status: VersionError<'a>,
+}
+
+#[derive(Serialize)]
+struct VersionError<'a> {
+    error_code: &'static str,
+    error_message: &'a str,
+}
+
+/// The reply of GetModelStatus.
+pub fn status_body(versions: &[VersionStatus]) -> Vec<u8> {
+    protobuf_json(&StatusReply { model_version_status: versions.iter().map(version).collect() })
+}
+
+/// The list of models: for each its labels and, for each version, the status and whatever else the manager shows of it.
+pub fn list_body(routes: &RoutesDocument) -> Vec<u8> {
+    protobuf_json(&ListReply { models: routes.models.iter().map(model).collect() })
+}
+
+/// A value laid out like protobuf lays out its JSON.
+pub(super) fn protobuf_json(value: &impl Serialize) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut serializer = Serializer::with_formatter(&mut out, PrettyFormatter::with_indent(b" "));
+    value.serialize(&mut serializer).expect("strings, numbers and lists always serialize to memory");
+    out.push(b'\n');
+    out
+}
+
+fn version(status: &VersionStatus) -> Version<'_> {
+    let error = VersionError { error_code: status.error.name(), error_message: &status.error_message };
+    Version { version: status.version.to_string(), state: &status.state, status: error }
+}
+
+fn model(model: &ModelDocument) -> Model<'_> {
+    let labels = model.labels.iter().map(|(label, version)| (label.clone(), Value::from(version.to_string())));
+    Model {
+        name: &model.name,
+        labels: labels.collect(),
+        model_version_status: model.versions.iter().map(listed_version).collect(),
+    }
+}
+
+fn listed_version(version: &VersionDocument) -> ListedVersion<'_> {
+    let error_code = Code::from_number(version.error_code).name();
+    let status = VersionError { error_code, error_message: &version.error_message };
+    ListedVersion {
+        version: Version { version: version.version.to_string(), state: &version.state, status },
+        shown: &version.shown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_looks_like_tensorflow_servings() {
+        let version = VersionStatus {
+            version: 123,
+            state: "AVAILABLE".to_owned(),
+            error: Code::Ok,
+            error_message: String::new(),
+        };
+        let expected = r#"{
+ "model_version_status": [
+  {
+   "version": "123",
+   "state": "AVAILABLE",
+   "status": {
+    "error_code": "OK",
+    "error_message": ""
+   }
+  }
+ ]
+}
+"#;
+        assert_eq!(String::from_utf8(status_body(&[version])).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_list_shows_labels_statuses_and_what_the_manager_adds() {
+        let routes: RoutesDocument = serde_json::from_str(
+            r#"{"models": [{"name": "a \"b\"", "labels": {"stable": 7}, "versions": [
+                {"version": 7, "state": "END", "error_code": 5, "error_message": "gone", "engine": "tensorflow"}]}]}"#,
+        )
+        .unwrap();
+        let list: Value = serde_json::from_slice(&list_body(&routes)).unwrap();
+        let expected = serde_json::json!({"models": [{"name": "a \"b\"", "labels": {"stable": "7"}, "model_version_status": [
+            {"version": "7", "state": "END", "status": {"error_code": "NOT_FOUND", "error_message": "gone"}, "engine": "tensorflow"}]}]});
+        assert_eq!(list, expected);
+        assert_eq!(String::from_utf8(list_body(&RoutesDocument::default())).unwrap(), "{\n \"models\": []\n}\n");
+    }
+}

@@ -1,0 +1,278 @@
+//! The REST service: one HTTP request in, one reply out, for the listeners of [`crate::server`].
+//!
+//! Everything here is about HTTP: limits, encodings, headers, the time a request may take. What a request means is decided
+//! in [`super::path`], and answered by the same [`Dataplane`] that gRPC asks.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{
+    HeaderValue, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    CONTENT_ENCODING, CONTENT_TYPE, ORIGIN, RETRY_AFTER, VARY,
+};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Request, Response};
+use http_body_util::Full;
+use hyper::body::{Body, Incoming};
+use hyper::service::{service_fn, Service};
+
+use super::body::{self, Limits};
+use super::error::{error_body, http_status, retry_after_seconds, Refusal};
+use super::example::parse_examples;
+use super::example_response::{write_classifications, write_regressions};
+use super::metadata::metadata_body;
+use super::model_status::{list_body, status_body};
+use super::path::{self, RestCall};
+use super::predict::parse_predict;
+use super::predict_response::write_predict;
+use crate::inference::{Call, Dataplane, Examples};
+use crate::metrics::Api;
+use crate::routes::{ModelAddress, Servable};
+use crate::signature::DEFAULT_SIGNATURE;
+use crate::status::{Result as StatusResult, Status};
+
+/// A client's own number for its request, which the reply repeats.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Bodies beyond this many bytes are not worked on by a thread that others wait for.
+const LARGE_BODY_BYTES: usize = 256 << 10;
+/// What a client is told to wait for a server that is not ready.
+const NOT_READY_RETRY: Duration = Duration::from_secs(1);
+
+/// A reply's body and what it is.
+struct Reply {
+    body: Vec<u8>,
+    content_type: HeaderValue,
+}
+
+impl Reply {
+    fn json(body: Vec<u8>) -> Reply {
+        Reply { body, content_type: HeaderValue::from_static("application/json") }
+    }
+}
+
+/// The service that answers REST requests from `dataplane`.
+pub fn service(
+    dataplane: &Arc<Dataplane>,
+) -> impl Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = Infallible, Future: Send>
+       + Clone
+       + Send
+       + Sync
+       + 'static {
+    let dataplane = Arc::clone(dataplane);
+    service_fn(move |request| {
+        let dataplane = Arc::clone(&dataplane);
+        async move { Ok(handle(&dataplane, request).await) }
+    })
+}
+
+/// Answers one request; every error is a reply too.
+pub async fn handle<B>(dataplane: &Dataplane, request: Request<B>) -> Response<Full<Bytes>>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (parts, body) = request.into_parts();
+    let answer = answer(dataplane, &parts, body);
+    let outcome = match dataplane.settings.rest_timeout_ms {
+        0 => answer.await,
+        limit => match tokio::time::timeout(Duration::from_millis(limit), answer).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Status::deadline_exceeded(format!(
+                "the request took longer than {limit} ms, the limit of this server"
+            ))
+            .into()),
+        },
+    };
+    respond(dataplane, &parts.headers, outcome)
+}
+
+/// Runs work on a body of this length; long work does not hold up the runtime's other tasks.
+pub(super) fn off_the_runtime<T>(body_len: usize, work: impl FnOnce() -> T) -> T {
+    if body_len > LARGE_BODY_BYTES {
+        tokio::task::block_in_place(work)
+    } else {
+        work()
+    }
+}
+
+async fn answer<B>(dataplane: &Dataplane, parts: &Parts, body: B) -> Result<Reply, Refusal>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let metrics_path = dataplane.settings.metrics_path.as_deref();
+    match path::parse(parts.method.as_str(), parts.uri.path(), metrics_path)? {
+        RestCall::Predict(address) => {
+            let (call, body) = open(dataplane, parts, body).await?;
+            Ok(Reply::json(predict(dataplane, &address, &body, &call).await?))
+        }
+        RestCall::Classify(address) => {
+            let (call, body) = open(dataplane, parts, body).await?;
+            let (servable, signature, examples) = examples(dataplane, &address, &body, &call)?;
+            let classes = dataplane.classify(&servable, &signature, examples, &call).await?;
+            written(|out| write_classifications(&classes, out))
+        }
+        RestCall::Regress(address) => {
+            let (call, body) = open(dataplane, parts, body).await?;
+            let (servable, signature, examples) = examples(dataplane, &address, &body, &call)?;
+            let values = dataplane.regress(&servable, &signature, examples, &call).await?;
+            written(|out| write_regressions(&values, out))
+        }
+        RestCall::Metadata(address) => {
+            let servable = dataplane.resolve(&address)?;
+            Ok(Reply::json(metadata_body(&servable.model, servable.version, &servable.signatures)))
+        }
+        RestCall::Status(address) => Ok(Reply::json(status_body(&dataplane.model_status(&address)?))),
+        RestCall::List => Ok(Reply::json(list_body(dataplane.routes().document()))),
+        RestCall::Live => Ok(Reply::json(b"{ \"live\": true }".to_vec())),
+        RestCall::Ready(name) => ready(dataplane, name.as_deref()).map_err(Refusal::from),
+        RestCall::Metrics => Ok(Reply {
+            body: dataplane.metrics_text().into_bytes(),
+            content_type: HeaderValue::from_static("text/plain; version=0.0.4"),
+        }),
+        RestCall::Options => preflight(&parts.headers).map_err(Refusal::from),
+    }
+}
+
+/// Reads the body of a call; its deadline counts from its first byte.
+async fn open<B>(dataplane: &Dataplane, parts: &Parts, body: B) -> Result<(Call, Bytes), Refusal>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let settings = &dataplane.settings;
+    let limit = Duration::from_millis(settings.rest_timeout_ms);
+    let deadline = (!limit.is_zero()).then(|| tokio::time::Instant::now() + limit);
+    let limits = Limits { message: settings.max_message_bytes, unpacked: settings.max_decompressed_bytes };
+    let body = body::read(&parts.headers, body, limits).await;
+    let body = body.inspect_err(|refusal| dataplane.metrics.refused(Api::Rest, &refusal.status))?;
+    Ok((Call { api: Api::Rest, deadline, received: Instant::now() }, body))
+}
+
+async fn predict(dataplane: &Dataplane, address: &ModelAddress, body: &Bytes, call: &Call) -> StatusResult<Vec<u8>> {
+    let mut found = None;
+    let parsed = off_the_runtime(body.len(), || {
+        parse_predict(body, |name| {
+            let servable = found.insert(dataplane.resolve(address)?);
+            servable.signatures.get(name).cloned().ok_or_else(|| {
+                let name = if name.is_empty() { DEFAULT_SIGNATURE } else { name };
+                Status::invalid_argument(format!("Serving signature name: \"{name}\" not found in signature def"))
+            })
+        })
+    });
+    let (servable, parsed) = match (found, parsed) {
+        (Some(servable), Ok(parsed)) => (servable, parsed),
+        (found, parsed) => {
+            let status = parsed.err().unwrap_or_else(|| Status::internal("a body was parsed without its signature"));
+            refused(dataplane, found.as_deref(), call, &status);
+            return Err(status);
+        }
+    };
+    let answer = dataplane.predict(&servable, &parsed.signature_name, parsed.inputs, &[], call).await?;
+    let views = answer.views();
+    let bytes = views.iter().map(|view| view.bytes.len()).sum();
+    let mut out = Vec::new();
+    off_the_runtime(bytes, || write_predict(parsed.format, &views, &mut out))?;
+    Ok(out)
+}
+
+/// The servable, the signature's name and the examples of a classify or regress call.
+fn examples(
+    dataplane: &Dataplane,
+    address: &ModelAddress,
+    body: &Bytes,
+    call: &Call,
+) -> StatusResult<(Arc<Servable>, String, Examples)> {
+    let parsed = off_the_runtime(body.len(), || parse_examples(body));
+    let found = parsed.and_then(|parsed| Ok((dataplane.resolve(address)?, parsed)));
+    let (servable, parsed) = found.inspect_err(|status| {
+        let servable = dataplane.resolve(address).ok();
+        refused(dataplane, servable.as_deref(), call, status);
+    })?;
+    Ok((servable, parsed.signature_name, Examples { examples: parsed.examples, context: parsed.context }))
+}
+
+/// Counts a request that never reached its model.
+fn refused(dataplane: &Dataplane, servable: Option<&Servable>, call: &Call, status: &Status) {
+    match servable {
+        Some(servable) => servable.metrics.failed("", call.api, status, call.received.elapsed()),
+        None => dataplane.metrics.refused(call.api, status),
+    }
+}
+
+fn written(write: impl FnOnce(&mut Vec<u8>) -> StatusResult<()>) -> Result<Reply, Refusal> {
+    let mut out = Vec::new();
+    write(&mut out)?;
+    Ok(Reply::json(out))
+}
+
+fn ready(dataplane: &Dataplane, name: Option<&str>) -> StatusResult<Reply> {
+    let not_ready = |what: String| Err(Status { retry_after: Some(NOT_READY_RETRY), ..Status::unavailable(what) });
+    match name {
+        None if dataplane.is_ready() => Ok(Reply::json(b"{ \"ready\": true }".to_vec())),
+        None => {
+            not_ready("the server is not ready: it starts or drains, or a model has no AVAILABLE version".to_owned())
+        }
+        Some(name) => match dataplane.is_model_ready(name) {
+            Some(true) => Ok(Reply::json(b"{ \"ready\": true }".to_vec())),
+            Some(false) => {
+                not_ready(format!("model {name} is not ready: it has no AVAILABLE version, or the server drains"))
+            }
+            None => Err(Status::not_found(format!("there is no model {name}"))),
+        },
+    }
+}
+
+/// Answers a browser that asks whether another origin may call.
+///
+/// Source: tensorflow_serving/model_servers/http_server.cc, ProcessRequest.
+fn preflight(headers: &HeaderMap) -> StatusResult<Reply> {
+    let origin = headers.get(ORIGIN).map(|origin| String::from_utf8_lossy(origin.as_bytes()));
+    if origin.is_some_and(|origin| origin.contains("http://") || origin.contains("https://")) {
+        return Ok(Reply::json(Vec::new()));
+    }
+    Err(Status::failed_precondition("Origin header is missing in CORS preflight"))
+}
+
+fn respond(dataplane: &Dataplane, asked: &HeaderMap, outcome: Result<Reply, Refusal>) -> Response<Full<Bytes>> {
+    let mut response = match outcome {
+        Ok(reply) => accepted(asked, reply),
+        Err(refusal) => rejected(&refusal),
+    };
+    let headers = response.headers_mut();
+    if dataplane.settings.cors {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST, GET"));
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Content-Type"));
+    }
+    if let Some(id) = asked.get(REQUEST_ID) {
+        headers.insert(REQUEST_ID, id.clone());
+    }
+    response
+}
+
+fn accepted(asked: &HeaderMap, reply: Reply) -> Response<Full<Bytes>> {
+    let (body, packed) = body::pack(asked, reply.body);
+    let mut response = Response::new(Full::new(body));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, reply.content_type);
+    if packed {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    }
+    response
+}
+
+fn rejected(refusal: &Refusal) -> Response<Full<Bytes>> {
+    let status = &refusal.status;
+    let mut response = Response::new(Full::new(error_body(status).into()));
+    *response.status_mut() = refusal.http.unwrap_or_else(|| http_status(status.code));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(seconds) = retry_after_seconds(status) {
+        headers.insert(RETRY_AFTER, seconds.into());
+    }
+    response
+}

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from seaway.cli.rest import call, server_at
+from seaway.errors import OK, code_name
 
 _COLUMNS = ("model", "version", "labels", "state", "engine", "memory", "private", "worker", "why not")
 _RIGHT = frozenset({"version", "memory", "private", "worker"})
@@ -62,9 +63,9 @@ def _row(model: Mapping[str, Any], version: Mapping[str, Any]) -> tuple[str, ...
 
 
 def _why_not(version: Mapping[str, Any]) -> str:
-    message = version.get("error_message", "")
-    code = version.get("error_code", "OK")
-    return f"{code}: {message}" if message and code not in ("OK", 0, "") else str(message)
+    message, code = version.get("error_message", ""), version.get("error_code", OK)
+    name = code_name(code) if isinstance(code, int) else str(code)
+    return message if name == code_name(OK) else f"{name}: {message}"
 
 
 def size(count: int | None) -> str:

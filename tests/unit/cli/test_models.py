@@ -29,7 +29,7 @@ LISTING = {
                 {
                     "version": 2,
                     "state": "END",
-                    "error_code": "FAILED_PRECONDITION",
+                    "error_code": 9,
                     "error_message": "no variables",
                     "engine": "",
                     "worker_pid": None,

@@ -1,0 +1,1 @@
+"""Scenarios against real server processes; SCENARIOS.md lists them by what must hold."""

@@ -1,0 +1,58 @@
+"""What the scenarios share: a model store that tests may change, and clients of a running server."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clients import Client
+from tests.models.cache import Models
+from tests.server import Server
+
+
+class Store:
+    """A directory of models that a test adds versions to and takes versions from."""
+
+    def __init__(self, root: Path, models: Models) -> None:
+        """Start empty."""
+        self.root = root
+        self._models = models
+
+    def base(self, model: str) -> Path:
+        """The base path of a model here."""
+        return self.root / model
+
+    def add(self, model: str, version: int, source: str, source_version: str | None = None) -> Path:
+        """Put a built model in as a version, whole at once, as a careful pipeline does; its directory."""
+        target = self.base(model) / str(version)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copied = self.root / f".copy-{model}-{version}"
+        shutil.copytree(self._models.version(source, source_version), copied)
+        return copied.rename(target)
+
+    def remove(self, model: str, version: int) -> None:
+        """Take a version away."""
+        shutil.rmtree(self.base(model) / str(version))
+
+
+@pytest.fixture
+def store(tmp_path: Path, models: Models) -> Store:
+    """An empty model store."""
+    return Store(tmp_path / "store", models)
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[[Server], Client]]:
+    """Clients that are closed when the test ends."""
+    clients: list[Client] = []
+
+    def one(server: Server) -> Client:
+        clients.append(Client(server.grpc_address))
+        return clients[-1]
+
+    yield one
+    for client in clients:
+        client.channel.close()

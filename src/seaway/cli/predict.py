@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
-import numpy as np
 import typer
 
 from seaway.cli.rest import call, server_at
@@ -111,6 +110,8 @@ def _json(text: str, origin: str) -> Any:
 
 
 def _array(path: Path) -> Any:
+    import numpy as np  # noqa: PLC0415 - every other command, the server among them, starts sooner without it
+
     try:
         array = np.load(path, allow_pickle=False)
     except (ValueError, EOFError) as err:

@@ -15,7 +15,7 @@ export CUDA_VISIBLE_DEVICES ?=
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 
 RUST_SOURCES := $(shell find crates proto -type f -not -path '*/target/*' 2>/dev/null) Cargo.toml Cargo.lock
-PYTHON_CODE := src tests examples tools
+PYTHON_CODE := src tests examples
 say = @printf '\033[1m==> %s\033[0m\n' $(1)
 
 .DEFAULT_GOAL := help
@@ -81,10 +81,10 @@ check: setup
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	$(call say,"generated docs are current")
-	@$(BIN)/python -m tools.generate_docs --check
+	@$(BIN)/python -m seaway.cli.reference --check
 
 docs: setup
-	@$(BIN)/python -m tools.generate_docs
+	@$(BIN)/python -m seaway.cli.reference
 
 golden: setup
 	@SEAWAY_GOLDEN=rewrite $(BIN)/python -m pytest tests -k golden

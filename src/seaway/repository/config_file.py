@@ -49,7 +49,7 @@ class ConfigFilePoller:
         error = self._reload(read)
         self._complaint = ""
         if error:
-            self._complain(error.message)
+            self._complain(f"{self._path} was not applied as a whole: {error.message}")
 
     def run(self, wait_s: float, stop: threading.Event, clock: Clock) -> None:
         """Look every `wait_s` seconds until told to stop."""
@@ -61,5 +61,5 @@ class ConfigFilePoller:
 
     def _complain(self, text: str) -> None:
         if text != self._complaint:
-            log.error("%s: %s", self._path, text)
+            log.error("%s", text)
         self._complaint = text

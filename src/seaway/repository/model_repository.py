@@ -26,7 +26,7 @@ from seaway.repository.options import RepositoryOptions
 from seaway.repository.policy import AvailabilityPreservingPolicy, ResourcePreservingPolicy
 from seaway.repository.polling import Poller
 from seaway.repository.reload import ReloadPlan, plan_reload, reload_error
-from seaway.repository.servable_state_monitor import Outcome, ServableStateMonitor
+from seaway.repository.servable_state_monitor import Outcome, Progress, ServableStateMonitor, outcome
 from seaway.repository.snapshot import ModelSnapshot, ModelView, RepositoryView
 from seaway.repository.source import Look, Source
 from seaway.repository.sources.file_system import FileSystemSource
@@ -123,7 +123,15 @@ class ModelRepository:
         """Wait until the models (all configured ones by default) serve or have failed; return what became of each."""
         wanted = tuple(self._configs.values()) if models is None else models
         limit_s = self._options.reload_timeout_s if timeout_s is None else timeout_s
-        return self._monitor.wait_until_available(wanted, limit_s)
+
+        def outcomes(view: RepositoryView) -> dict[str, Outcome]:
+            return {model.name: outcome(model, self._configs.get(model.name), view.get(model.name)) for model in wanted}
+
+        def all_decided(view: RepositoryView) -> bool:
+            return all(each.progress is not Progress.PENDING for each in outcomes(view).values())
+
+        self._monitor.wait_for(all_decided, limit_s)
+        return outcomes(self.view())
 
     def start(self) -> threading.Thread:
         """Run in a thread of its own."""

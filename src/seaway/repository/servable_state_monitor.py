@@ -8,7 +8,7 @@ Source: tensorflow_serving/core/servable_state_monitor.h (WaitUntilServablesReac
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -35,16 +35,19 @@ class Outcome:
     error: errors.SeawayError | None = None
 
 
-def outcome(config: ModelConfig, view: ModelView | None) -> Outcome:
-    """Tell whether every version that this configuration asks for serves, or which one will not."""
-    if view is None or view.config != config:
-        return Outcome(Progress.FAILED, errors.Aborted(f"model {config.name!r} was configured anew meanwhile"))
-    if not view.is_looked_at:
-        return Outcome(Progress.PENDING, errors.DeadlineExceeded(f"model {config.name!r} has not been looked at yet"))
+def outcome(wanted: ModelConfig, configured: ModelConfig | None, view: ModelView | None) -> Outcome:
+    """Tell whether every version that the wanted configuration asks for serves, or which one will not.
+
+    `configured` is the model's configuration as of now. The view may lag behind it by a moment, never lead.
+    """
+    if configured != wanted:
+        return Outcome(Progress.FAILED, errors.Aborted(f"model {wanted.name!r} was configured anew meanwhile"))
+    if view is None or view.config != wanted or not view.is_looked_at:
+        return Outcome(Progress.PENDING, errors.DeadlineExceeded(f"model {wanted.name!r} has not been looked at yet"))
     if view.problem:
         is_passing = isinstance(view.problem, errors.Unavailable)
         return Outcome(Progress.PENDING if is_passing else Progress.FAILED, view.problem)
-    return _outcome_of_versions(config.name, [each.state for each in view.snapshot.versions if each.is_aspired])
+    return _outcome_of_versions(wanted.name, [each.state for each in view.snapshot.versions if each.is_aspired])
 
 
 def _outcome_of_versions(name: str, aspired: Sequence[ServableState]) -> Outcome:
@@ -88,20 +91,6 @@ class ServableStateMonitor:
                     return False
                 self._clock.wait(self._changed, left_s)
         return True
-
-    def wait_until_available(self, models: Iterable[ModelConfig], timeout_s: float) -> Mapping[str, Outcome]:
-        """Wait until each model is available or has failed, at most `timeout_s`; return what became of each."""
-        models = tuple(models)
-
-        def all_decided(view: RepositoryView) -> bool:
-            return all(each.progress is not Progress.PENDING for each in _outcomes(models, view).values())
-
-        self.wait_for(all_decided, timeout_s)
-        return _outcomes(models, self._view)
-
-
-def _outcomes(models: Iterable[ModelConfig], view: RepositoryView) -> dict[str, Outcome]:
-    return {model.name: outcome(model, view.get(model.name)) for model in models}
 
 
 def _because(message: str) -> str:

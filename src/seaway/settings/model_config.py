@@ -129,7 +129,7 @@ def read_model_list(message: Any, root: Path | None = None) -> ModelList:
         return ModelList(is_empty_message=True)
     entries = list(message.model_config_list.config)
     repeated = {name for name, count in Counter(entry.name for entry in entries).items() if count > 1}
-    mixed = _mixes_paths(entry.base_path for entry in entries)
+    mixed = root is not None and _mixes_paths(entry.base_path for entry in entries)
     models: list[ModelConfig] = []
     problems: dict[str, EntryProblem] = {}
     for entry in entries:

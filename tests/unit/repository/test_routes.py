@@ -1,0 +1,54 @@
+"""The table that the plane is given."""
+
+from __future__ import annotations
+
+import json
+
+from seaway import errors
+from seaway.repository.ids import ServableId
+from seaway.repository.routes import routes_json
+from seaway.repository.snapshot import ModelSnapshot, ModelView, VersionSnapshot
+from seaway.repository.states import ServableState, State
+from tests.fakes import model_config
+
+
+def view(name: str, *states: ServableState, **labels: int) -> ModelView:
+    snapshot = ModelSnapshot(name, tuple(VersionSnapshot(state, True) for state in states))
+    return ModelView(name, model_config(name), True, None, snapshot, labels)
+
+
+def test_table_holds_every_version_with_its_reason_and_channels_of_available_ones_only() -> None:
+    serving, failed, leaving = ServableId("m", 2), ServableId("m", 3), ServableId("m", 1)
+    views = {
+        "m": view(
+            "m",
+            ServableState(leaving, State.UNLOADING),
+            ServableState(serving, State.AVAILABLE),
+            ServableState(failed, State.END, errors.DataLoss.code, "variables are missing"),
+            stable=2,
+        ),
+        "empty": view("empty"),
+    }
+
+    table = json.loads(routes_json(views, {leaving: 4, serving: 7}))
+
+    assert table == {
+        "models": [
+            {"name": "empty", "labels": {}, "versions": []},
+            {
+                "name": "m",
+                "labels": {"stable": 2},
+                "versions": [
+                    {"version": 1, "state": "UNLOADING", "error_code": 0, "error_message": "", "channel": None},
+                    {"version": 2, "state": "AVAILABLE", "error_code": 0, "error_message": "", "channel": 7},
+                    {
+                        "version": 3,
+                        "state": "END",
+                        "error_code": 15,
+                        "error_message": "variables are missing",
+                        "channel": None,
+                    },
+                ],
+            },
+        ]
+    }

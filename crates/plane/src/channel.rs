@@ -522,15 +522,12 @@ impl Drop for Place<'_> {
 }
 
 fn layout(settings: &ChannelSettings) -> Result<Layout> {
-    let stride = settings.stride_bytes.next_multiple_of(4096);
-    match settings.slots > 0
-        && settings.stride_bytes > 0
-        && 2 * u128::from(settings.slots) * u128::from(stride) < 1 << 46
-    {
-        true => Ok(Layout { slots: settings.slots, stride }),
+    let (slots, stride) = (settings.slots, settings.stride_bytes);
+    let fits = 2 * u128::from(slots) * u128::from(stride) < 1 << 46;
+    match slots > 0 && stride > 0 && stride.is_multiple_of(4096) && fits {
+        true => Ok(Layout { slots, stride }),
         false => Err(Status::invalid_argument(format!(
-            "{} slots of {} bytes make no arena: both must be above 0 and 2 x slots x bytes below 2^46",
-            settings.slots, settings.stride_bytes
+            "{slots} slots of {stride} bytes make no arena: both must be above 0, the bytes a multiple of 4096, and 2 x slots x bytes below 2^46"
         ))),
     }
 }

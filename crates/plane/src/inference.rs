@@ -156,9 +156,9 @@ impl Dataplane {
         self.changed();
     }
 
-    /// Whether this server wants requests and every model can answer.
+    /// Whether this server wants requests and can answer some: one bad model does not take the others out.
     pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Acquire) && self.routes().all_ready()
+        self.ready.load(Ordering::Acquire) && self.routes().any_ready()
     }
 
     /// Whether one model can answer; `None` when there is no such model.

@@ -185,9 +185,9 @@ impl Routes {
         self.models.get(name).map(|model| !model.available.is_empty())
     }
 
-    /// Whether every model can answer; a server without models is ready too.
-    pub fn all_ready(&self) -> bool {
-        self.models.values().all(|model| !model.available.is_empty())
+    /// Whether some model can answer; a server without models is ready too.
+    pub fn any_ready(&self) -> bool {
+        self.models.is_empty() || self.models.values().any(|model| !model.available.is_empty())
     }
 
     /// Every version that can answer.

@@ -9,27 +9,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from seaway.repository.ids import ServableId
 from seaway.repository.snapshot import ModelView, RepositoryView, VersionSnapshot
 from seaway.repository.states import State
 
 
-def routes_json(view: RepositoryView, channels: Mapping[ServableId, int]) -> str:
+Shown: TypeAlias = Mapping[ServableId, Mapping[str, object]]
+"""What the list of models says of a loaded version beside its state: its engine, process, memory."""
+
+
+def routes_json(view: RepositoryView, channels: Mapping[ServableId, int], shown: Shown | None = None) -> str:
     """Return the complete table; only an AVAILABLE version is given its channel."""
-    models = [_model(model, channels) for _, model in sorted(view.items())]
+    models = [_model(model, channels, shown or {}) for _, model in sorted(view.items())]
     return json.dumps({"models": models}, separators=(",", ":"))
 
 
-def _model(model: ModelView, channels: Mapping[ServableId, int]) -> dict[str, object]:
+def _model(model: ModelView, channels: Mapping[ServableId, int], shown: Shown) -> dict[str, object]:
     return {
         "name": model.name,
         "labels": dict(sorted(model.labels.items())),
-        "versions": [_version(version, channels) for version in model.snapshot.versions],
+        "versions": [_version(version, channels, shown) for version in model.snapshot.versions],
     }
 
 
-def _version(version: VersionSnapshot, channels: Mapping[ServableId, int]) -> dict[str, object]:
+def _version(version: VersionSnapshot, channels: Mapping[ServableId, int], shown: Shown) -> dict[str, object]:
     state = version.state
     return {
         "version": version.version,
@@ -37,4 +42,5 @@ def _version(version: VersionSnapshot, channels: Mapping[ServableId, int]) -> di
         "error_code": state.code,
         "error_message": state.message,
         "channel": channels.get(state.id) if state.state is State.AVAILABLE else None,
+        **shown.get(state.id, {}),
     }

@@ -58,6 +58,11 @@ class Network:
         "Unix socket on which the REST API listens as well. Empty means none.",
         flag="--rest-socket-path",
     )
+    ports_file: str = setting(
+        "",
+        "File to write the addresses to, as JSON, once the server listens; for whoever let it pick its ports.",
+        flag="--ports-file",
+    )
     threads: int = setting(
         0,
         "Threads that receive, decode and encode for both APIs. 0 means one per usable core.",

@@ -1,6 +1,6 @@
 //! `grpc.health.v1.Health`: the truth about the server and about each model, now and as it changes.
 //!
-//! The empty name and those of the two services mean the whole server: SERVING when it wants requests and every model can
+//! The empty name and those of the two services mean the whole server: SERVING when it wants requests and some model can
 //! answer. A model's own name means that model.
 //!
 //! Source: the gRPC health checking protocol.

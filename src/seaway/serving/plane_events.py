@@ -1,0 +1,68 @@
+"""Acts on what the plane reports: reloads that clients ask for, and workers that hung up."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import threading
+from collections.abc import Callable
+
+from seaway import errors, protos
+from seaway._core import Plane
+from seaway.errors import SeawayError, Unavailable
+from seaway.serving.served import ServedVersions
+from seaway.settings.model_config import ModelList, read_model_list
+
+log = logging.getLogger(__name__)
+
+Reload = Callable[[ModelList], "SeawayError | None"]
+_WAIT_S = 0.5
+
+
+class PlaneEvents:
+    """Takes the plane's events one after another; a reload waits in a thread of its own."""
+
+    def __init__(self, plane: Plane, served: ServedVersions, reload: Reload) -> None:
+        """Take nothing yet."""
+        self._plane = plane
+        self._served = served
+        self._reload = reload
+
+    def run(self, stop: threading.Event) -> None:
+        """Take events until told to stop."""
+        while not stop.is_set():
+            text = self._plane.next_event(_WAIT_S)
+            if text is None:
+                continue
+            try:
+                self._take(json.loads(text))
+            except Exception:
+                log.exception("an event of the plane failed unexpectedly")
+
+    def _take(self, event: dict[str, object]) -> None:
+        match event:
+            case {"event": "reload", "id": int(id_), "request": str(request)}:
+                threading.Thread(target=self._answer_reload, args=(id_, request), name="reload", daemon=True).start()
+            case {"event": "channel_closed", "channel": int(channel)}:
+                served = self._served.on_channel(channel)
+                if served is not None:
+                    served.on_lost(Unavailable(f"the worker of {served.id} hung up"))
+
+    def _answer_reload(self, id_: int, request: str) -> None:
+        try:
+            error = self._reload(_model_list(request))
+        except SeawayError as err:
+            error = err
+        except Exception:
+            log.exception("a reload failed unexpectedly")
+            error = errors.Internal("internal error; see the server's log")
+        if error is not None:
+            log.warning("a reload ended with %s: %s", error.name, error.message)
+        self._plane.reply_reload(id_, error.code if error else errors.OK, error.message if error else "")
+
+
+def _model_list(request: str) -> ModelList:
+    message = protos.message("tensorflow.serving.ReloadConfigRequest")()
+    message.ParseFromString(base64.b64decode(request))
+    return read_model_list(message.config)

@@ -1,0 +1,101 @@
+"""The life of one server: start, serve, drain, end.
+
+    bind → load models → ready … SIGTERM → not ready → drain (bounded) → unload → workers gone → exit 0
+
+Ports are bound first, so that one in use is known before anything is loaded. A second signal ends everything at once;
+workers notice a server that is gone, however it went.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+
+from seaway.clock import Clock, SystemClock
+from seaway.serving.assembly import Server, assemble
+from seaway.settings.model_config import ModelList
+from seaway.settings.server import ServerSettings
+
+log = logging.getLogger(__name__)
+
+OK = 0
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_JOIN_S = 0.2
+
+
+def run(settings: ServerSettings, clock: Clock | None = None) -> int:
+    """Serve until a signal comes; return the exit code of the process.
+
+    Raises:  SeawayError - the settings, the list of models or TensorFlow cannot be used; OSError - an address is taken.
+    """
+    clock = clock or SystemClock()
+    stop = threading.Event()
+    server = assemble(settings, clock)
+    with _Signals(stop):
+        try:
+            addresses = server.start()
+            _announce(addresses, settings.network.ports_file)
+            threading.Thread(target=_become_ready, args=(server, server.models), name="start", daemon=True).start()
+            _wait(stop)
+            log.info("stopping: draining for up to %.0f s; a second signal ends it now", settings.drain.drain_timeout_s)
+        finally:
+            # In a thread of its own: a signal is only seen while the main thread runs Python.
+            ending = threading.Thread(target=server.stop, name="stop")
+            ending.start()
+            while ending.is_alive():
+                ending.join(_JOIN_S)
+    log.info("stopped")
+    return OK
+
+
+def _wait(stop: threading.Event) -> None:
+    while not stop.wait(1.0):
+        pass
+
+
+def _become_ready(server: Server, models: ModelList) -> None:
+    """Wait until every model serves or has failed, then want requests."""
+    outcomes = server.repository.wait_until_available(models.models)
+    failed = {name: outcome.error for name, outcome in sorted(outcomes.items()) if outcome.error is not None}
+    for name, error in failed.items():
+        log.error("model %r is not served: %s: %s", name, error.name, error.message)
+    server.plane.set_ready(True)
+    log.info("ready: %d of %d models are served", len(outcomes) - len(failed), len(outcomes))
+
+
+def _announce(addresses: dict[str, str | None], ports_file: str) -> None:
+    for key, value in addresses.items():
+        if value is not None:
+            log.info("serving %s on %s", "gRPC" if key.startswith("grpc") else "REST", value)
+    if ports_file:
+        # Written beside and moved, so that a reader never sees half of it.
+        partial = Path(f"{ports_file}.{os.getpid()}.partial")
+        partial.write_text(json.dumps(addresses) + "\n", encoding="utf-8")
+        partial.replace(ports_file)
+
+
+class _Signals:
+    """Turns the first signal into a stop and the second into an end; the old handlers come back afterwards."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> None:
+        for number in _SIGNALS:
+            self._before[number] = signal.signal(number, self._on_signal)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type] # what signal.signal gave
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        if self._stop.is_set():
+            # Workers read end-of-file and leave too.
+            os._exit(128 + number)
+        self._stop.set()

@@ -55,6 +55,9 @@ pub struct ModelDocument {
     /// Version numbers by label.
     #[serde(default)]
     pub labels: BTreeMap<String, i64>,
+    /// Why nothing was found to serve; empty when something was.
+    #[serde(default)]
+    pub problem: String,
     /// Every version whose state is known.
     pub versions: Vec<VersionDocument>,
 }

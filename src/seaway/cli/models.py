@@ -58,7 +58,7 @@ def _row(model: Mapping[str, Any], version: Mapping[str, Any]) -> tuple[str, ...
         size(version.get("memory_bytes")),
         size(version.get("private_bytes")),
         str(version.get("worker_pid") or ""),
-        _why_not(version),
+        _why_not(version) or model.get("problem", ""),
     )
 
 

@@ -30,6 +30,7 @@ def _model(model: ModelView, channels: Mapping[ServableId, int], shown: Shown) -
     return {
         "name": model.name,
         "labels": dict(sorted(model.labels.items())),
+        "problem": model.problem.message if model.problem else "",
         "versions": [_version(version, channels, shown) for version in model.snapshot.versions],
     }
 

@@ -34,10 +34,11 @@ def test_table_holds_every_version_with_its_reason_and_channels_of_available_one
 
     assert table == {
         "models": [
-            {"name": "empty", "labels": {}, "versions": []},
+            {"name": "empty", "labels": {}, "problem": "", "versions": []},
             {
                 "name": "m",
                 "labels": {"stable": 2},
+                "problem": "",
                 "versions": [
                     {"version": 1, "state": "UNLOADING", "error_code": 0, "error_message": "", "channel": None},
                     {"version": 2, "state": "AVAILABLE", "error_code": 0, "error_message": "", "channel": 7},

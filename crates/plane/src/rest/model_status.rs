@@ -24,13 +24,16 @@ struct ListReply<'a> {
 struct Model<'a> {
     name: &'a str,
     labels: Map<String, Value>,
-    model_version_status: Vec<ListedVersion<'a>>,
+    problem: &'a str,
+    versions: Vec<ListedVersion<'a>>,
 }
 
 #[derive(Serialize)]
 struct ListedVersion<'a> {
-    #[serde(flatten)]
-    version: Version<'a>,
+    version: String,
+    state: &'a str,
+    error_code: &'static str,
+    error_message: &'a str,
     #[serde(flatten)]
     shown: &'a Map<String, Value>,
 }
@@ -77,15 +80,17 @@ fn model(model: &ModelDocument) -> Model<'_> {
     Model {
         name: &model.name,
         labels: labels.collect(),
-        model_version_status: model.versions.iter().map(listed_version).collect(),
+        problem: &model.problem,
+        versions: model.versions.iter().map(listed_version).collect(),
     }
 }
 
 fn listed_version(version: &VersionDocument) -> ListedVersion<'_> {
-    let error_code = Code::from_number(version.error_code).name();
-    let status = VersionError { error_code, error_message: &version.error_message };
     ListedVersion {
-        version: Version { version: version.version.to_string(), state: &version.state, status },
+        version: version.version.to_string(),
+        state: &version.state,
+        error_code: Code::from_number(version.error_code).name(),
+        error_message: &version.error_message,
         shown: &version.shown,
     }
 }
@@ -126,8 +131,8 @@ mod tests {
         )
         .unwrap();
         let list: Value = serde_json::from_slice(&list_body(&routes)).unwrap();
-        let expected = serde_json::json!({"models": [{"name": "a \"b\"", "labels": {"stable": "7"}, "model_version_status": [
-            {"version": "7", "state": "END", "status": {"error_code": "NOT_FOUND", "error_message": "gone"}, "engine": "tensorflow"}]}]});
+        let expected = serde_json::json!({"models": [{"name": "a \"b\"", "labels": {"stable": "7"}, "problem": "", "versions": [
+            {"version": "7", "state": "END", "error_code": "NOT_FOUND", "error_message": "gone", "engine": "tensorflow"}]}]});
         assert_eq!(list, expected);
         assert_eq!(String::from_utf8(list_body(&RoutesDocument::default())).unwrap(), "{\n \"models\": []\n}\n");
     }

@@ -29,7 +29,7 @@ STOP_LIMIT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back over HTTP."""
+    """What came back over HTTP; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -55,10 +55,15 @@ def http(url: str, body: bytes | str | Any = None, timeout_s: float = 30.0, **he
     request = urllib.request.Request(url, data=data, headers=named)
     try:
         with urllib.request.urlopen(request, timeout=timeout_s) as answer:
-            return Answer(answer.status, dict(answer.headers), answer.read())
+            return Answer(answer.status, lower_case(answer.headers), answer.read())
     except urllib.error.HTTPError as error:
         with error:
-            return Answer(error.code, dict(error.headers), error.read())
+            return Answer(error.code, lower_case(error.headers), error.read())
+
+
+def lower_case(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers by name in lower case, since HTTP's names have no case."""
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def free_port() -> int:

@@ -155,7 +155,7 @@ IDENTITY: tuple[Predict, ...] = tuple(
     for dtype, values, rest in (
         ("float16", [0.5, -2.0, 65504.0], False),
         ("bfloat16", [0.5, -2.0, 256.0], False),
-        ("float32", [0.5, -2.25, 3.4028235e38, 1e-45], True),
+        ("float32", [0.5, -2.25, 3.0e38, 1.5e-30], True),
         ("float64", [0.1, -1e300, 5e-324], True),
         ("int8", [-128, 0, 127], True),
         ("int16", [-32768, 0, 32767], True),

@@ -24,7 +24,7 @@ def sent(subject: Subject, case: Rest) -> Answer:
 def test_a_good_body_is_answered(subject: Subject, case: Rest) -> None:
     answer = sent(subject, case)
     assert answer.status == 200, answer.body
-    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["content-type"] == "application/json"
     if case.answer is not None:
         assert answer.json == case.answer
     assert case.text in " ".join(answer.body.decode().split())

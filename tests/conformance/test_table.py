@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.conformance import carriers
@@ -20,18 +22,16 @@ def check(outcome: carriers.Outcome, case: Predict) -> None:
     assert outcome.code == "", outcome.text
     assert set(outcome.outputs) == set(case.outputs)
     for name, expected in case.outputs.items():
-        assert (
-            outcome.outputs[name] == pytest.approx(expected)
-            if is_float(expected)
-            else outcome.outputs[name] == expected
-        )
+        assert outcome.outputs[name] == (near(expected) if holds_floats(expected) else expected)
 
 
-def is_float(value: object) -> bool:
-    flat = value
-    while isinstance(flat, list) and flat:
-        flat = flat[0]
-    return isinstance(flat, float) and not isinstance(value, list)
+def near(expected: Any) -> Any:
+    """Equal to the seven digits that float32 keeps, wherever the numbers are nested."""
+    return [near(item) for item in expected] if isinstance(expected, list) else pytest.approx(expected, rel=1e-6)
+
+
+def holds_floats(value: Any) -> bool:
+    return any(map(holds_floats, value)) if isinstance(value, list) else isinstance(value, float)
 
 
 def check_grpc_error(outcome: carriers.Outcome, error: Error) -> None:

@@ -5,9 +5,9 @@ shutdown) is an event in a queue; `tick` takes the events, asks the pure functio
 executor and says when it wants to be called again. So a test steps it by hand, with virtual time and work that runs
 inline, and the server runs the very same code from one thread.
 
-The manager decides nothing itself: `policy` says what to load and unload, `retry` when to try again, `places` how many
-at once, `admission` whether it fits, `record` what is still needed. Every load and unload has a time limit, and a model
-whose load hangs holds a place for `patience_s` only.
+The manager decides nothing itself: `policy` and `agenda` say what to load and unload, `retry` when to try again,
+`places` how many at once, `admission` whether it fits, `record` what is still needed. Every load and unload has a time
+limit, and a model whose load hangs holds a place for `patience_s` only.
 
 Source: tensorflow_serving/core/{aspired_versions_manager,basic_manager,loader_harness}.{h,cc}.
 """
@@ -15,7 +15,7 @@ Source: tensorflow_serving/core/{aspired_versions_manager,basic_manager,loader_h
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -23,7 +23,7 @@ from typing import TypeAlias
 
 from seaway import errors
 from seaway.clock import Clock
-from seaway.repository import retry
+from seaway.repository import agenda, retry
 from seaway.repository.admission import Admit, admit_always, estimate_bytes
 from seaway.repository.event_bus import EventBus
 from seaway.repository.executor import Executor
@@ -31,7 +31,7 @@ from seaway.repository.ids import ServableId
 from seaway.repository.loader import Loader, LoaderFactory
 from seaway.repository.options import ManagerOptions, RetryOptions
 from seaway.repository.places import busy_since, ends_at_s, free_places, next_due_s
-from seaway.repository.policy import Action, AspiredVersionPolicy, AvailabilityPreservingPolicy, Kind, next_actions
+from seaway.repository.policy import AspiredVersionPolicy, AvailabilityPreservingPolicy
 from seaway.repository.record import Record, is_needed, must_begin_anew
 from seaway.repository.records import Records
 from seaway.repository.snapshot import ManagerSnapshot
@@ -169,7 +169,7 @@ class AspiredVersionsManager:
         self._records.refresh(event.model)
 
     def _on_ended(self, event: _Ended) -> None:
-        record = self._current(event.id, event.attempt)
+        record = self._records.current(event.id, event.attempt)
         if record is None:
             return
         if record.state is State.UNLOADING:
@@ -201,7 +201,7 @@ class AspiredVersionsManager:
         self._pause(record, error, pause_s)
 
     def _on_died(self, event: _Died) -> None:
-        record = self._current(event.id, event.attempt)
+        record = self._records.current(event.id, event.attempt)
         if record is None or record.state is not State.AVAILABLE:
             return
         lived_s = self._work.clock.now() - record.available_since_s
@@ -244,7 +244,7 @@ class AspiredVersionsManager:
 
     def _let_go(self, now: float) -> None:
         """Take back what no longer leads anywhere, and give a new life to what ended and is aspired again."""
-        for _, records in self._records.models():
+        for records in self._records.models():
             model_is_wanted = any(record.is_aspired for record in records)
             for record in records:
                 if record.state is State.END and record.is_aspired and record.error is None:
@@ -260,32 +260,17 @@ class AspiredVersionsManager:
         limit = len(list(self._records)) if self._is_shutting_down else self._options.num_unload_threads
         begun = busy_since(self._records, State.UNLOADING)
         places = free_places(now, begun, limit, self._options.patience_s)
-        for _, records in self._records.models():
-            for action in self._actions(records, Kind.UNLOAD)[:places]:
-                places -= 1
-                self._begin_unload(self._at(action.id), now, action.cause)
+        for action in agenda.unloads(self._records.models(), self._work.policy)[:places]:
+            self._begin_unload(self._records.at(action.id), now, action.cause)
 
     def _begin_loads(self, now: float) -> None:
         options = self._options
         limit = max(options.num_load_threads, options.initial_load_threads if self._is_initial else 0)
         places = free_places(now, busy_since(self._records, State.LOADING), limit, options.patience_s)
-        for record in self._loadable(now):
+        for record in agenda.loads(self._records.models(), self._work.policy, now):
             if places <= 0:
                 return
             places -= self._begin_load(record, now)
-
-    def _loadable(self, now: float) -> list[Record]:
-        """Return what may load, first the models of which nothing serves."""
-        found: list[tuple[bool, Record]] = []
-        for _, records in self._records.models():
-            serves = any(record.state is State.AVAILABLE for record in records)
-            found += [(serves, each) for each in records if each.is_waiting and (each.due_s or 0.0) <= now]
-            found += [(serves, self._at(action.id)) for action in self._actions(records, Kind.LOAD)]
-        return [record for _, record in sorted(found, key=lambda each: each[0])]
-
-    def _actions(self, records: Iterable[Record], kind: Kind) -> list[Action]:
-        views = [record.view() for record in records]
-        return [action for action in next_actions(self._work.policy, views) if action.kind is kind]
 
     def _begin_load(self, record: Record, now: float) -> int:
         """Begin a load; return the places it takes."""
@@ -298,8 +283,12 @@ class AspiredVersionsManager:
             return 0
         record.attempt += 1
         record.due_s = None
-        record.loader = self._work.loaders(record.version, partial(self._report_death, record.id, record.attempt))
         self._records.move(record, State.LOADING, record.error, now)
+        try:
+            record.loader = self._work.loaders(record.version, partial(self._report_death, record.id, record.attempt))
+        except Exception as err:
+            self._on_load_failed(record, _unexpected(err))
+            return 0
         self._submit("load", record, record.loader.load)
         return 1
 
@@ -339,15 +328,6 @@ class AspiredVersionsManager:
         if loader is not None:
             self._work.executor.submit(f"discard {record.id}", partial(_take_down, loader, record.id))
 
-    def _current(self, servable: ServableId, attempt: int) -> Record | None:
-        record = self._records.find(servable)
-        return record if record is not None and record.attempt == attempt else None
-
-    def _at(self, servable: ServableId) -> Record:
-        record = self._records.find(servable)
-        assert record is not None, f"{servable} has no record"
-        return record
-
     def _has_tried_all(self) -> bool:
         records = list(self._records)
         return bool(records) and all(each.state is not State.START and not each.is_loading_now for each in records)
@@ -356,13 +336,18 @@ class AspiredVersionsManager:
 def _run(work: Callable[[], None], report: Callable[[errors.SeawayError | None], None]) -> None:
     try:
         work()
-    except errors.SeawayError as err:
-        report(err)
     except Exception as err:
-        log.exception("a load or unload failed unexpectedly")
-        report(errors.Internal(f"unexpected {type(err).__name__}; the server's log has the details"))
+        report(_unexpected(err))
     else:
         report(None)
+
+
+def _unexpected(err: Exception) -> errors.SeawayError:
+    """Return a failure of ours as it is, any other as an internal error whose details are in the log only."""
+    if isinstance(err, errors.SeawayError):
+        return err
+    log.error("a load or unload failed unexpectedly", exc_info=err)
+    return errors.Internal(f"unexpected {type(err).__name__}; the server's log has the details")
 
 
 def _take_down(loader: Loader, servable: ServableId) -> None:

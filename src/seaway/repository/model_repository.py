@@ -71,6 +71,7 @@ class ModelRepository:
         self._views: EventBus[RepositoryView] = EventBus()
         self._monitor = ServableStateMonitor(self._around.clock)
         self._published: RepositoryView = {}
+        self._has_stepped = False
         self._poller = Poller(self._around.source, options.source, self._around.executor, self._around.clock)
         self._manager = _manager(options, loaders, self._around, self._wake.set, self._states)
         self._states.subscribe(lambda _: self._publish())
@@ -141,6 +142,9 @@ class ModelRepository:
 
     def shut_down(self, timeout_s: float) -> bool:
         """Unload everything, then stop; return whether all had ended within the bound."""
+        if not self._has_stepped:
+            self._stopped.set()
+            return True
         self._plans.put(ReloadPlan((), ()))
         self._manager.shut_down()
         has_ended = self._monitor.wait_for(lambda _: self._manager.has_shut_down(), timeout_s)
@@ -163,6 +167,7 @@ class ModelRepository:
 
     def tick(self) -> float | None:
         """Take one step; return the seconds until something is due, None when nothing is."""
+        self._has_stepped = True
         self._take_plans()
         look_s = self._poller.tick(self._on_look, self._wake.set)
         manage_s = self._manager.tick()

@@ -33,9 +33,9 @@ class Records:
         """Return all models as of the latest change; for any thread."""
         return self._snapshot
 
-    def models(self) -> list[tuple[str, Collection[Record]]]:
-        """Return the models with their records."""
-        return [(name, records.values()) for name, records in self._models.items()]
+    def models(self) -> list[Collection[Record]]:
+        """Return the records of each model."""
+        return [records.values() for records in self._models.values()]
 
     def of(self, model: str) -> Collection[Record]:
         """Return the records of one model."""
@@ -44,6 +44,15 @@ class Records:
     def find(self, servable: ServableId) -> Record | None:
         """Return the record of a version."""
         return self._models.get(servable.name, {}).get(servable.version)
+
+    def at(self, servable: ServableId) -> Record:
+        """Return the record of a version that is there."""
+        return self._models[servable.name][servable.version]
+
+    def current(self, servable: ServableId, attempt: int) -> Record | None:
+        """Return the record of a version if this is still its attempt; None when the news is from an earlier one."""
+        record = self.find(servable)
+        return record if record is not None and record.attempt == attempt else None
 
     def add(self, record: Record) -> None:
         """Take in a version that starts its life, in place of an earlier life of the same."""

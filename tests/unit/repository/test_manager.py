@@ -8,11 +8,13 @@ from seaway import errors
 from seaway.repository.admission import Admit, admit_always, memory_limit
 from seaway.repository.event_bus import EventBus
 from seaway.repository.ids import ServableId
+from seaway.repository.loader import OnFailure
 from seaway.repository.manager import AspiredVersionsManager, Collaborators
 from seaway.repository.options import ManagerOptions, RetryOptions
 from seaway.repository.policy import AspiredVersionPolicy, AvailabilityPreservingPolicy, ResourcePreservingPolicy
+from seaway.repository.source import AspiredVersion
 from seaway.repository.states import ServableState, State
-from tests.fakes import FakeClock, FakeExecutor, FakeLoaders, HangingLoader, aspire, aspired
+from tests.fakes import FakeClock, FakeExecutor, FakeLoader, FakeLoaders, HangingLoader, aspire, aspired
 
 START, LOADING, AVAILABLE, UNLOADING, END = State.START, State.LOADING, State.AVAILABLE, State.UNLOADING, State.END
 
@@ -275,6 +277,23 @@ def test_unexpected_exception_in_a_load_is_an_internal_error_without_its_details
     assert code == errors.Internal.code
     assert "secret detail" not in message
     assert "secret detail" in caplog.text
+
+
+def test_loader_that_cannot_even_be_made_fails_its_own_version_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(retries=RetryOptions(max_num_load_retries=0))
+    make = FakeLoaders.__call__
+
+    def refuse(factory: FakeLoaders, version: AspiredVersion, on_failure: OnFailure) -> FakeLoader:
+        if version.id.name == "bad":
+            raise OSError("too many open files")
+        return make(factory, version, on_failure)
+
+    monkeypatch.setattr(FakeLoaders, "__call__", refuse)
+    world.manager.set_aspired("bad", aspire("bad", [1]))
+    world.manager.set_aspired("m", aspire("m", [1]))
+    world.manager.tick()
+
+    assert (world.states("bad"), world.states()) == ({1: END}, {1: AVAILABLE})
 
 
 # Time limits, and models that must not disturb each other.

@@ -202,6 +202,14 @@ def test_shutdown_ends_everything_and_says_so() -> None:
     assert world.loaders.log == ["load a 1", "unload a 1"]
 
 
+def test_shutdown_of_a_repository_that_never_ran_returns_at_once() -> None:
+    world = World()
+
+    assert world.repository.shut_down(10.0)
+
+    assert world.clock.now() == 1000.0
+
+
 def test_shutdown_does_not_wait_longer_than_it_may() -> None:
     world = World()
     world.source.holds("a", 1)

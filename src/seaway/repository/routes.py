@@ -15,7 +15,6 @@ from seaway.repository.ids import ServableId
 from seaway.repository.snapshot import ModelView, RepositoryView, VersionSnapshot
 from seaway.repository.states import State
 
-
 Shown: TypeAlias = Mapping[ServableId, Mapping[str, object]]
 """What the list of models says of a loaded version beside its state: its engine, process, memory."""
 

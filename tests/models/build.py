@@ -54,6 +54,7 @@ def recipes() -> dict[str, Recipe]:
         "int32_rows": one(modules.int32_rows),
         "gather": one(modules.gather),
         "defaults": one(modules.defaults),
+        "keeper": one(modules.keeper),
         "adder": Recipe({str(version): partial(modules.adder, version=version) for version in (1, 2, 3)}),
         "keras_sequential": one(modules.keras_sequential),
         "warmup": one(damage.warmed(good, damage.classify_record(2.0))),

@@ -148,6 +148,25 @@ def adder(directory: Path, version: int) -> None:
     save(directory, module, functions)
 
 
+def keeper(directory: Path) -> None:
+    """Keeps what it is given: serving_default stores x in a variable and answers it, `kept` answers what is stored.
+
+    TensorFlow lets such a variable share the memory of the input, long after the request.
+    """
+    module = tf.Module()
+    module.kept = tf.Variable(tf.zeros([64]))
+
+    def keep(x: tf.Tensor) -> dict[str, tf.Tensor]:
+        module.kept.assign(x)
+        return {"y": module.kept.read_value()}
+
+    functions = {
+        "serving_default": traced(keep, x=tf.TensorSpec([64], tf.float32)),
+        "kept": traced(lambda: {"y": module.kept.read_value()}),
+    }
+    save(directory, module, functions)
+
+
 def defaults(directory: Path) -> None:
     """a, b -> y = a + b, where a request may leave b out: its signature default is 10."""
     module = tf.Module()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from seaway.errors import InvalidArgument
 from seaway.repository.options import ManagerOptions, RepositoryOptions, RetryOptions, SourceOptions
 from seaway.settings.model_config import (
     AllVersions,
@@ -53,7 +54,7 @@ def repository_options(settings: ServerSettings) -> RepositoryOptions:
 def model_list(models: Models) -> ModelList:
     """Return the models to serve at the start: those of the file, or the single one.
 
-    Raises:  SeawayError - the file cannot be read, or an entry of it is wrong.
+    Raises:  SeawayError - the file cannot be read, an entry of it is wrong, or a model has no name.
     """
     if models.model_config_file:
         read = read_model_config_file(Path(models.model_config_file))
@@ -61,6 +62,8 @@ def model_list(models: Models) -> ModelList:
         return read
     path = models.model_base_path if "://" in models.model_base_path else str(Path(models.model_base_path).absolute())
     name = models.model_name or Path(path).name
+    if not name:
+        raise InvalidArgument(f"the directory {path!r} gives the model no name; give one with --name")
     return ModelList((ModelConfig(name, path, version_policy=version_policy(models.version_policy)),))
 
 

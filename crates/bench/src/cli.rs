@@ -1,0 +1,163 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::input::Input;
+
+/// Measure a Seaway or TensorFlow Serving server on this machine, or the TensorFlow engine by itself.
+#[derive(Parser)]
+#[command(name = "seaway-bench", version)]
+pub struct Bench {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Load a server over gRPC: PredictionService.Predict.
+    Grpc(GrpcOptions),
+    /// Load a server over REST: HTTP/1.1, kept alive.
+    Rest(RestOptions),
+    /// Call the TensorFlow engine in this process: the limit of any server around it.
+    Engine(EngineOptions),
+}
+
+#[derive(Args)]
+pub struct GrpcOptions {
+    /// Host and port; only loopback addresses are loaded.
+    pub target: String,
+    #[command(flatten)]
+    pub load: LoadOptions,
+    #[command(flatten)]
+    pub request: RequestOptions,
+    /// Requests in flight on each connection.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub streams: u32,
+    /// Path of the method that the body is for.
+    #[arg(long, default_value = "/tensorflow.serving.PredictionService/Predict")]
+    pub method: String,
+}
+
+#[derive(Args)]
+pub struct RestOptions {
+    /// Host and port; only loopback addresses are loaded.
+    pub target: String,
+    #[command(flatten)]
+    pub load: LoadOptions,
+    #[command(flatten)]
+    pub request: RequestOptions,
+    /// Path to post to, instead of the model's `:predict`.
+    #[arg(long)]
+    pub path: Option<String>,
+}
+
+/// What a request says.
+#[derive(Args)]
+pub struct RequestOptions {
+    /// Name of the model.
+    #[arg(long, default_value = "")]
+    pub model: String,
+    /// Version of the model; the server's choice when absent.
+    #[arg(long)]
+    pub model_version: Option<u64>,
+    /// Signature; `serving_default` when absent.
+    #[arg(long, default_value = "")]
+    pub signature: String,
+    /// `NAME=DTYPE:SHAPE:VALUES`, for example `image=float32:1,28,28,1:random` or `x=float32:3:1.0,2.0,5.0`.
+    /// VALUES is `random`, `zeros`, or numbers that are repeated until the shape is filled. Repeatable.
+    #[arg(long = "input", value_name = "INPUT", conflicts_with = "body")]
+    pub inputs: Vec<Input>,
+    /// File with the whole request: a serialized message for gRPC, JSON for REST.
+    #[arg(long, required_unless_present = "inputs")]
+    pub body: Option<PathBuf>,
+}
+
+/// How hard, and for how long.
+#[derive(Args)]
+pub struct LoadOptions {
+    /// Connections; over REST each carries one request at a time.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub connections: u32,
+    /// Seconds to measure. SIGINT ends the measurement early, with a report.
+    #[arg(long, default_value = "5", value_parser = seconds)]
+    pub seconds: Duration,
+    /// Requests to send at most, warm-up included.
+    #[arg(long, default_value_t = u64::MAX, hide_default_value = true)]
+    pub count: u64,
+    /// Seconds of the same load before measuring starts.
+    #[arg(long, default_value = "0.5", value_parser = seconds)]
+    pub warm_up: Duration,
+    /// Requests a second, sent when due whether or not earlier ones were answered (open loop). Latency then counts from
+    /// the moment a request was due. Without it, each place in flight sends its next request when it has its answer.
+    #[arg(long, value_parser = rate)]
+    pub rate: Option<f64>,
+}
+
+#[derive(Args)]
+pub struct EngineOptions {
+    /// Directory of a SavedModel: a version directory.
+    #[arg(long)]
+    pub model: PathBuf,
+    /// TensorFlow's `libtensorflow_cc.so.2`, as the wheel has it.
+    #[arg(long)]
+    pub library: PathBuf,
+    /// Tags of the meta graph.
+    #[arg(long, default_value = "serve", value_delimiter = ',')]
+    pub tags: Vec<String>,
+    /// Signature.
+    #[arg(long, default_value = "serving_default")]
+    pub signature: String,
+    /// As for `grpc`. Repeatable.
+    #[arg(long = "input", value_name = "INPUT", required = true)]
+    pub inputs: Vec<Input>,
+    /// Numbers of calling threads, each measured by itself.
+    #[arg(long, default_value = "1,2", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Vec<u16>,
+    /// Seconds to measure for each number of threads.
+    #[arg(long, default_value = "3", value_parser = seconds)]
+    pub seconds: Duration,
+    /// A serialized ConfigProto in base64.
+    #[arg(long, default_value = "")]
+    pub session_config: String,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number: f64 = text.parse().map_err(|_| format!("{text:?} is not a number of seconds"))?;
+    match (0.0..=86_400.0).contains(&number) {
+        true => Ok(Duration::from_secs_f64(number)),
+        false => Err(format!("{text} s is not between 0 and 86400 s")),
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| format!("{text:?} is not a rate"))?;
+    match (0.1..=1_000_000.0).contains(&number) {
+        true => Ok(number),
+        false => Err(format!("{text} requests a second is not between 0.1 and 1000000")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Bench::command().debug_assert();
+    }
+
+    #[test]
+    fn a_request_needs_inputs_or_a_body_and_not_both() {
+        let parse =
+            |arguments: &[&str]| Bench::try_parse_from([&["seaway-bench", "grpc", "localhost:1"], arguments].concat());
+        assert!(parse(&[]).is_err());
+        assert!(parse(&["--body", "a", "--input", "x=float32:1:zeros"]).is_err());
+        assert!(parse(&["--body", "a"]).is_ok());
+        assert!(parse(&["--input", "x=float32:1:zeros", "--rate", "0"]).is_err());
+    }
+}

@@ -1,0 +1,174 @@
+//! The engine called in this process: what a server around it could reach if it cost nothing.
+//!
+//! The same code as in a worker, on the same arena, with the inputs lying there already and the outputs copied out; absent
+//! are the socket between plane and worker, decoding, queueing and encoding.
+
+use std::sync::{Arc, Barrier};
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use seaway_wire::frame::{Run, TensorHeader};
+use seaway_wire::{align, Arena, Layout};
+use seaway_worker::tensorflow::{LoadSettings, Model};
+use seaway_worker::{Engine, Status};
+use serde_json::{json, Value};
+
+use crate::cli::EngineOptions;
+use crate::input::Input;
+use crate::problem::Problem;
+use crate::processor_time;
+use crate::tally::{nanoseconds, quantiles};
+
+/// Calls before measuring: TensorFlow prepares the graph at the first, and the engine chooses where to run by the others.
+const WARM_UP_CALLS: u32 = 100;
+/// The warm-up of a slow model ends earlier.
+const WARM_UP_LIMIT: Duration = Duration::from_secs(2);
+/// Room for a call's outputs.
+const OUTPUT_BYTES: u64 = 64 << 20;
+
+/// Loads the model and measures it for each number of threads.
+pub fn measure(options: &EngineOptions) -> Result<Value, Problem> {
+    let settings = LoadSettings {
+        library: options.library.clone(),
+        path: options.model.clone(),
+        tags: options.tags.clone(),
+        custom_ops: vec![],
+        session_config: options.session_config.clone(),
+    };
+    let start = Instant::now();
+    let model = Model::load(&settings).map_err(|status| failed("load", &status))?;
+    let load_seconds = start.elapsed().as_secs_f64();
+    let results = options.threads.iter().map(|threads| measure_with(&model, options, *threads));
+    let results = results.collect::<Result<Vec<_>, _>>()?;
+    Ok(json!({"api": "engine", "load_seconds": load_seconds, "results": results}))
+}
+
+fn measure_with(model: &Model, options: &EngineOptions, threads: u16) -> Result<Value, Problem> {
+    let (arena, headers) = arena(&options.inputs, threads)?;
+    let begin = Barrier::new(usize::from(threads));
+    let processor = processor_time::own();
+    let calls = std::thread::scope(|scope| {
+        let start = |slot| {
+            let (arena, begin, inputs) = (&arena, &begin, headers[usize::from(slot)].clone());
+            let signature = options.signature.as_str();
+            let run = Run { request_id: 0, slot, timeout_micros: 0, signature, outputs: vec![], inputs };
+            scope.spawn(move || call_repeatedly(model, arena, &run, begin, options.seconds))
+        };
+        let started: Vec<_> = (0..threads).map(start).collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|_| Err(Problem("a calling thread panicked".into())))
+        };
+        started.into_iter().map(join).collect::<Result<Vec<Calls>, _>>()
+    })?;
+    let mut nanos = nanoseconds();
+    let mut per_second = 0.0;
+    for one in &calls {
+        nanos.add(&one.nanos).map_err(|error| Problem(format!("latencies do not add up: {error}")))?;
+        per_second += one.nanos.len() as f64 / one.elapsed.as_secs_f64();
+    }
+    Ok(json!({
+        "threads": threads,
+        "calls": nanos.len(),
+        "per_second": per_second,
+        "latency_micros": quantiles(&nanos),
+        "processor_seconds": (processor_time::own() - processor).as_secs_f64(),
+    }))
+}
+
+/// An arena with the inputs in every slot, and where they lie, by slot.
+fn arena(inputs: &[Input], slots: u16) -> Result<(Arc<Arena>, Vec<Vec<TensorHeader<'_>>>), Problem> {
+    let bytes: Vec<_> = inputs.iter().map(Input::bytes).collect();
+    let needed: u64 = bytes.iter().map(|bytes| align(bytes.len() as u64)).sum();
+    let layout = Layout { slots, stride: align(needed.max(OUTPUT_BYTES)) };
+    let arena = Arena::create(layout).map_err(|error| Problem(error.to_string()))?;
+    let mut headers = vec![];
+    for slot in 0..slots {
+        let mut offset = layout.input_offset(slot);
+        let mut of_slot = vec![];
+        for (input, bytes) in inputs.iter().zip(&bytes) {
+            let len = bytes.len() as u64;
+            // SAFETY: nobody else has the arena yet.
+            let region = unsafe { arena.region_mut(offset, len) }.map_err(|error| Problem(error.to_string()))?;
+            region.copy_from_slice(bytes);
+            of_slot.push(TensorHeader {
+                name: &input.name,
+                dtype: input.dtype,
+                shape: input.shape.clone(),
+                offset,
+                len,
+            });
+            offset = align(offset + len);
+        }
+        headers.push(of_slot);
+    }
+    Ok((Arc::new(arena), headers))
+}
+
+/// What one thread did.
+struct Calls {
+    nanos: Histogram<u64>,
+    elapsed: Duration,
+}
+
+fn call_repeatedly(
+    model: &Model,
+    arena: &Arc<Arena>,
+    run: &Run<'_>,
+    begin: &Barrier,
+    seconds: Duration,
+) -> Result<Calls, Problem> {
+    let warmed = warm_up(model, arena, run);
+    begin.wait();
+    warmed?;
+    let mut nanos = nanoseconds();
+    let (start, mut last) = (Instant::now(), Instant::now());
+    while last - start < seconds {
+        call(model, arena, run)?;
+        let now = Instant::now();
+        nanos.saturating_record((now - last).as_nanos() as u64);
+        last = now;
+    }
+    Ok(Calls { nanos, elapsed: last - start })
+}
+
+fn warm_up(model: &Model, arena: &Arc<Arena>, run: &Run<'_>) -> Result<(), Problem> {
+    let start = Instant::now();
+    for _ in 0..WARM_UP_CALLS {
+        call(model, arena, run)?;
+        if start.elapsed() > WARM_UP_LIMIT {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn call(model: &Model, arena: &Arc<Arena>, run: &Run<'_>) -> Result<(), Problem> {
+    match model.run(run, arena).outputs {
+        Ok(_) => Ok(()),
+        Err(status) => Err(failed("run", &status)),
+    }
+}
+
+fn failed(what: &str, status: &Status) -> Problem {
+    Problem(format!("the engine could not {what} the model: {status}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_slot_gets_the_inputs_one_after_another_and_aligned() {
+        let inputs: Vec<Input> = ["a=float32:3:1.0,2.0,3.0", "b=uint8:2:7,8"].map(|text| text.parse().unwrap()).into();
+        let (arena, headers) = arena(&inputs, 2).unwrap();
+        assert_eq!(headers.len(), 2);
+        for (slot, of_slot) in (0..).zip(&headers) {
+            let start = arena.layout().input_offset(slot);
+            let places: Vec<_> =
+                of_slot.iter().map(|header| (header.name, header.offset - start, header.len)).collect();
+            assert_eq!(places, [("a", 0, 12), ("b", 64, 2)]);
+            // SAFETY: this test owns every slot.
+            assert_eq!(unsafe { arena.region(of_slot[1].offset, 2) }.unwrap(), [7, 8]);
+        }
+    }
+}

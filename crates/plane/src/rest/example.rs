@@ -9,7 +9,7 @@
 use bytes::Bytes;
 
 use super::base64_text::{decode_base64, read_base64_object};
-use super::json::{members, read_member_name, show, Failure, Kind, Member, Number, Problem, Scanner};
+use super::json::{members, show, Failure, Kind, Member, Number, Object, Problem, Scanner};
 use super::predict::{check_others, find, signature_name};
 use crate::status::{Result, Status};
 
@@ -81,24 +81,14 @@ fn example(scanner: &mut Scanner<'_>) -> std::result::Result<Bytes, Failure> {
     if scanner.kind() != Kind::Object {
         return Err(refuse(format!("Example must be JSON object but got JSON {}", scanner.kind().name())));
     }
-    scanner.advance(1);
-    scanner.skip_whitespace();
+    let mut object = Object::open(scanner);
     let mut features = Vec::new();
-    while scanner.peek() != b'}' {
-        let name = read_member_name(scanner)?;
-        scanner.skip_whitespace();
+    while let Some(name) = object.next_name(scanner)? {
         let feature = feature(scanner, &String::from_utf8_lossy(&name))?;
         let mut entry = Vec::with_capacity(name.len() + feature.len() + 16);
         write_field(&mut entry, 1, &name);
         write_field(&mut entry, 2, &feature);
         write_field(&mut features, 1, &entry);
-        scanner.skip_whitespace();
-        if !scanner.take(b',') {
-            break;
-        }
-    }
-    if !scanner.take(b'}') {
-        return Err(scanner.problem(Problem::MissingCommaInObject).into());
     }
     let mut example = Vec::with_capacity(features.len() + 16);
     if !features.is_empty() {

@@ -22,3 +22,14 @@ mod json;
 mod small_floats;
 
 pub use service::service;
+
+#[cfg(test)]
+mod example_tests;
+#[cfg(test)]
+mod fuzz_tests;
+#[cfg(test)]
+mod predict_tests;
+#[cfg(test)]
+mod response_tests;
+#[cfg(test)]
+mod service_tests;

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use super::dense::{is_named_object, read_dense};
 use super::elements::Elements;
-use super::json::{members, read_member_name, show, validate, Failure, Kind, Member, Problem, Scanner};
+use super::json::{members, show, validate, Failure, Kind, Member, Object, Problem, Scanner};
 use crate::signature::{Signature, TensorInfo};
 use crate::status::{Result, Status};
 use crate::tensor::{show_shape, Shape, Tensor};
@@ -221,12 +221,10 @@ fn named_instance(
         return Err(refuse(format!("Expecting object but got list at item {index} of input list")));
     }
     let start = scanner.position();
-    scanner.advance(1);
-    scanner.skip_whitespace();
+    let mut object = Object::open(scanner);
     let mut seen: SmallVec<[bool; 16]> = SmallVec::from_elem(false, columns.len());
     let mut guess = 0;
-    while scanner.peek() != b'}' {
-        let name = read_member_name(scanner)?;
+    while let Some(name) = object.next_name(scanner)? {
         let failed = |failure| {
             wrap(failure, |cause| {
                 let name = String::from_utf8_lossy(&name);
@@ -239,13 +237,6 @@ fn named_instance(
         }
         columns[column].read(scanner).map_err(failed)?;
         guess = column + 1;
-        scanner.skip_whitespace();
-        if !scanner.take(b',') {
-            break;
-        }
-    }
-    if !scanner.take(b'}') {
-        return Err(scanner.problem(Problem::MissingCommaInObject).into());
     }
     // An input with a default may be left out, but then of every instance.
     let complete = columns.iter().zip(seen).all(|(column, seen)| match seen {
@@ -295,12 +286,9 @@ fn named_columns(
 ) -> std::result::Result<Vec<(String, Tensor)>, Failure> {
     let text_len = scanner.rest().len() / signature.inputs.len();
     let mut tensors: Vec<Option<(String, Tensor)>> = vec![None; signature.inputs.len()];
-    scanner.advance(1);
-    scanner.skip_whitespace();
-    while scanner.peek() != b'}' {
-        let name = read_member_name(scanner)?;
+    let mut object = Object::open(scanner);
+    while let Some(name) = object.next_name(scanner)? {
         let input = signature.inputs.iter().position(|info| info.alias.as_bytes() == &*name);
-        scanner.skip_whitespace();
         match input {
             // The first of equal names counts, and a name that the signature does not have is nobody's.
             Some(index) if tensors[index].is_none() => {
@@ -308,13 +296,6 @@ fn named_columns(
             }
             _ => validate(scanner)?,
         }
-        scanner.skip_whitespace();
-        if !scanner.take(b',') {
-            break;
-        }
-    }
-    if !scanner.take(b'}') {
-        return Err(scanner.problem(Problem::MissingCommaInObject).into());
     }
     let missing = |info: &&TensorInfo| !signature.defaults.contains_key(&info.alias);
     let absent = signature.inputs.iter().zip(&tensors).filter(|(_, tensor)| tensor.is_none()).map(|(info, _)| info);

@@ -43,6 +43,9 @@ impl From<Status> for Failure {
 impl Failure {
     /// The status for the client: the first syntax error anywhere in `body` comes before everything else.
     pub fn into_status(self, body: &[u8]) -> Status {
+        if body.is_empty() {
+            return Status::invalid_argument("JSON Parse error: The document is empty");
+        }
         match (validate(&mut document(body)), self) {
             (Err(first), _) | (Ok(()), Failure::Syntax(first)) => first.into(),
             (Ok(()), Failure::Refused(status)) => status,
@@ -52,35 +55,49 @@ impl Failure {
 
 /// The members of the object that `body` is, in their order; what follows the object is ignored.
 pub fn members(body: &[u8]) -> Result<Vec<Member<'_>>, Failure> {
-    if body.is_empty() {
-        return Err(Status::invalid_argument("JSON Parse error: The document is empty").into());
-    }
     let mut scanner = document(body);
     scanner.skip_whitespace();
     if scanner.kind() != Kind::Object {
         return Err(not_an_object(&scanner));
     }
-    scanner.advance(1);
-    scanner.skip_whitespace();
+    let mut object = Object::open(&mut scanner);
     let mut members = Vec::new();
-    if scanner.take(b'}') {
-        return Ok(members);
-    }
-    loop {
-        let name = read_member_name(&mut scanner)?;
-        scanner.skip_whitespace();
+    while let Some(name) = object.next_name(&mut scanner)? {
         let start = scanner.position();
         if !scanner.skip_unchecked() {
             return Err(scanner.problem(Problem::MissingCommaInObject).into());
         }
         members.push(Member { name, start, end: scanner.position() });
+    }
+    Ok(members)
+}
+
+/// An object whose members are read one after another.
+#[derive(Debug)]
+pub struct Object {
+    is_first: bool,
+}
+
+impl Object {
+    /// Goes over the brace at the cursor.
+    pub fn open(scanner: &mut Scanner<'_>) -> Object {
+        debug_assert_eq!(scanner.peek(), b'{');
+        scanner.advance(1);
+        Object { is_first: true }
+    }
+
+    /// Goes to the next member's value; the answer is its name, or `None` when the object has ended.
+    pub fn next_name<'a>(&mut self, scanner: &mut Scanner<'a>) -> Result<Option<Cow<'a, [u8]>>, Syntax> {
         scanner.skip_whitespace();
         if scanner.take(b'}') {
-            return Ok(members);
+            return Ok(None);
         }
-        if !scanner.take(b',') {
-            return Err(scanner.problem(Problem::MissingCommaInObject).into());
+        if !std::mem::take(&mut self.is_first) && !scanner.take(b',') {
+            return Err(scanner.problem(Problem::MissingCommaInObject));
         }
+        let name = read_member_name(scanner)?;
+        scanner.skip_whitespace();
+        Ok(Some(name))
     }
 }
 

@@ -4,17 +4,20 @@
 //! shared memory and sends its frame; a reply that has been read frees its slot and sends the next request that waits. So a
 //! request on an idle server crosses one task, and a busy worker always has the next frame in its socket.
 //!
-//! A slot's life: free → filled and sent ([`Channel::pump`]) → answered ([`Channel::settle`]) → read by the codec, which holds it as
+//! A slot's life: free → filled and sent (`Channel::dispatch`) → answered (`Channel::settle`) → read by the codec, which holds it as
 //! [`Outputs`] → free again when that is dropped. A client that goes away drops its side of the wait at any point: in the queue
 //! its place is freed at once; in flight the slot is freed when the worker answers.
 
+mod outputs;
+mod slots;
+
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use seaway_wire::frame::{Reply, Run, TensorHeader, FLAG_INPUTS_RETAINED};
-use seaway_wire::{align, packet, Arena, Code, DType, Layout};
+use seaway_wire::{align, packet, Arena, Code, Layout};
 use tokio::io::unix::AsyncFd;
 use tokio::io::Interest;
 use tokio::sync::oneshot;
@@ -23,11 +26,13 @@ use tokio::time::Instant;
 use crate::queue::{Queue, Ticket};
 use crate::signature::Signature;
 use crate::status::{Result, Status};
-use crate::tensor::{element_count, Tensor, TensorView};
+use crate::tensor::Tensor;
 
-/// A region that used more than this is given back to the operating system once it is no longer needed.
-const KEEP_BYTES: u64 = 4 << 20;
-/// How long a channel is quiet before large regions are given back.
+use outputs::Lease;
+pub use outputs::{Outputs, Timings};
+use slots::Slots;
+
+/// How long a large region is unused before its memory is given back.
 const TRIM_AFTER: Duration = Duration::from_secs(5);
 
 /// How a channel is made.
@@ -62,34 +67,22 @@ pub struct Job {
     pub deadline: Option<Instant>,
 }
 
-/// How long a request spent where.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Timings {
-    /// From its arrival at the channel until its frame was sent.
-    pub queue: Duration,
-    /// In the engine.
-    pub run: Duration,
-}
-
 /// A channel to one worker's loaded version.
 pub struct Channel {
     settings: ChannelSettings,
     arena: Arena,
-    socket: AsyncFd<OwnedFd>,
+    socket: Arc<Socket>,
     state: Mutex<State>,
     runtime: tokio::runtime::Handle,
     on_hang_up: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
+type Socket = AsyncFd<OwnedFd>;
+
 struct State {
     queue: Queue<Pending>,
-    free: Vec<u16>,
-    flights: Vec<Option<Flight>>,
-    /// Largest number of bytes each region may hold in memory: inputs, then outputs.
-    used: Vec<[u64; 2]>,
-    in_flight: usize,
-    max_in_flight: usize,
-    next_request: u64,
+    slots: Slots<Flight>,
+    trimming: bool,
     closed: Option<Status>,
 }
 
@@ -100,31 +93,30 @@ struct Pending {
 }
 
 struct Flight {
-    request_id: u64,
     queued: Duration,
     answer: oneshot::Sender<Result<Outputs>>,
 }
 
-/// The outputs of one run, still in shared memory; dropping it frees the slot.
-pub struct Outputs {
-    lease: Lease,
-    tensors: Vec<OutputTensor>,
-    timings: Timings,
-}
-
-struct OutputTensor {
-    name: String,
-    dtype: DType,
-    shape: Vec<i64>,
-    offset: u64,
-    len: u64,
-}
-
-/// A slot that is ours until dropped.
-struct Lease {
-    channel: Arc<Channel>,
+/// A request that has a slot of its own.
+struct Launch {
     slot: u16,
-    reusable: bool,
+    request_id: u64,
+    job: Job,
+}
+
+/// Where a request is once it has entered.
+enum Entered {
+    Launched(Launch),
+    Waiting(Ticket),
+}
+
+impl State {
+    /// Gives a request a slot; the caller has seen that one is spare.
+    fn launch(&mut self, pending: Pending, now: Instant) -> Launch {
+        let flight = Flight { queued: now.saturating_duration_since(pending.arrived), answer: pending.answer };
+        let Ok((slot, request_id)) = self.slots.take(flight) else { unreachable!("a slot was spare under this lock") };
+        Launch { slot, request_id, job: pending.job }
+    }
 }
 
 impl Channel {
@@ -154,28 +146,23 @@ impl Channel {
         let max_in_flight = settings.max_in_flight.unwrap_or(settings.slots).min(settings.slots);
         let state = State {
             queue: Queue::new(settings.max_queue),
-            // Taken from the end, so that a quiet channel keeps to slot 0 and its warm pages.
-            free: (0..settings.slots).rev().collect(),
-            flights: (0..settings.slots).map(|_| None).collect(),
-            used: vec![[0; 2]; usize::from(settings.slots)],
-            in_flight: 0,
-            max_in_flight: usize::from(max_in_flight),
-            next_request: 1,
+            slots: Slots::new(settings.slots, max_in_flight),
+            trimming: false,
             closed: None,
         };
         let channel = Arc::new(Channel {
             settings,
             arena,
-            socket,
+            socket: Arc::new(socket),
             state: Mutex::new(state),
             runtime: runtime.clone(),
             on_hang_up: OnceLock::new(),
         });
-        runtime.spawn(read_replies(Arc::downgrade(&channel)));
+        runtime.spawn(read_replies(Arc::clone(&channel.socket), Arc::downgrade(&channel)));
         Ok((channel, theirs, theirs_arena))
     }
 
-    /// Sets what is called, once, when the worker hangs up on its own.
+    /// Sets what is called, once, when the worker hangs up on its own or has to be hung up on.
     pub fn on_hang_up(&self, call: impl Fn() + Send + Sync + 'static) {
         // A second call would be a fault of ours, and the first one stays.
         let _ = self.on_hang_up.set(Box::new(call));
@@ -193,7 +180,7 @@ impl Channel {
 
     /// Requests at the worker, or whose reply is being read.
     pub fn in_flight(&self) -> usize {
-        self.state.lock().in_flight
+        self.state.lock().slots.busy()
     }
 
     /// Runs one request.
@@ -204,10 +191,20 @@ impl Channel {
         self.check_size(&job)?;
         let deadline = job.deadline;
         let (answer, answered) = oneshot::channel();
-        let place = self.enter(Pending { job, arrived: Instant::now(), answer })?;
         // Dropped with this future when the client goes away: the place in the queue is free at once.
-        let _place = Place { channel: self, ticket: place };
-        self.pump();
+        let _place = match self.enter(Pending { job, arrived: Instant::now(), answer })? {
+            Entered::Launched(launch) => {
+                if !self.dispatch(&launch) {
+                    self.pump();
+                }
+                None
+            }
+            Entered::Waiting(ticket) => {
+                // A slot may have become free between the look and the wait.
+                self.pump();
+                Some(Place { channel: self, ticket })
+            }
+        };
         let ended = || Err(Status::internal("the request was dropped without an answer"));
         match deadline {
             None => answered.await.unwrap_or_else(|_| ended()),
@@ -224,14 +221,10 @@ impl Channel {
         let (waiting, flights) = {
             let mut state = self.state.lock();
             state.closed.get_or_insert_with(|| status.clone());
-            let flights: Vec<Flight> = state.flights.iter_mut().filter_map(Option::take).collect();
-            // Their slots stay with the worker, which may still write there; the channel is not used again.
-            state.in_flight -= flights.len();
-            (state.queue.drain(), flights)
+            (state.queue.drain(), state.slots.abandon())
         };
-        for answer in
-            waiting.into_iter().map(|pending| pending.answer).chain(flights.into_iter().map(|flight| flight.answer))
-        {
+        let waiting = waiting.into_iter().map(|pending| pending.answer);
+        for answer in waiting.chain(flights.into_iter().map(|flight| flight.answer)) {
             let _ = answer.send(Err(status.clone()));
         }
         packet::shut_down(self.socket.get_ref());
@@ -251,40 +244,35 @@ impl Channel {
         Ok(())
     }
 
-    fn enter(&self, pending: Pending) -> Result<Ticket> {
+    /// Gives a request a slot where one is spare and nobody waits, else a place in the queue.
+    fn enter(&self, pending: Pending) -> Result<Entered> {
+        let deadline = pending.job.deadline;
+        if deadline.is_some_and(|deadline| deadline <= pending.arrived) {
+            return Err(self.too_late());
+        }
         let mut state = self.state.lock();
         if let Some(status) = &state.closed {
             return Err(status.clone());
         }
-        let deadline = pending.job.deadline;
-        let bound = state.queue.bound();
-        state.queue.push(pending, deadline).map_err(|_| {
-            let mut status = Status::new(
-                Code::ResourceExhausted,
-                format!(
-                    "{} version {}: {bound} requests wait already; try again later",
-                    self.settings.model, self.settings.version
-                ),
-            );
-            status.retry_after = Some(Duration::from_secs(1));
-            status
-        })
+        if state.queue.is_empty() && state.slots.spare() > 0 {
+            let now = pending.arrived;
+            return Ok(Entered::Launched(state.launch(pending, now)));
+        }
+        state.queue.push(pending, deadline).map(Entered::Waiting).map_err(|_| self.full())
     }
 
     /// Sends what can be sent.
     fn pump(self: &Arc<Self>) {
-        while let Some((slot, request_id, job)) = self.take() {
-            if let Err(status) = self.dispatch(slot, request_id, &job) {
-                self.settle_flight(slot, request_id, Err(status), true);
-            }
+        while let Some(launch) = self.next() {
+            self.dispatch(&launch);
         }
     }
 
     /// The next request with a slot of its own, if there is one of each.
-    fn take(self: &Arc<Self>) -> Option<(u16, u64, Job)> {
+    fn next(&self) -> Option<Launch> {
         let mut state = self.state.lock();
         loop {
-            if state.closed.is_some() || state.in_flight >= state.max_in_flight || state.free.is_empty() {
+            if state.closed.is_some() || state.slots.spare() == 0 || state.queue.is_empty() {
                 return None;
             }
             let now = Instant::now();
@@ -293,183 +281,188 @@ impl Channel {
                 let _ = pending.answer.send(Err(self.too_late()));
             }
             let pending = taken.next?;
-            if pending.answer.is_closed() {
-                continue;
+            // Its client went away: the slot is for one that still waits.
+            if !pending.answer.is_closed() {
+                return Some(state.launch(pending, now));
             }
-            let slot = state.free.pop().expect("checked above");
-            let request_id = state.next_request;
-            state.next_request += 1;
-            state.in_flight += 1;
-            let flight = Flight { request_id, queued: now - pending.arrived, answer: pending.answer };
-            state.flights[usize::from(slot)] = Some(flight);
-            return Some((slot, request_id, pending.job));
         }
     }
 
-    /// Writes a request to its slot and sends its frame.
-    fn dispatch(self: &Arc<Self>, slot: u16, request_id: u64, job: &Job) -> Result<()> {
-        let start = self.arena.layout().input_offset(slot);
+    /// Sends a request to the worker; one that cannot be sent is answered, its slot is free again, and the answer is false.
+    fn dispatch(self: &Arc<Self>, launch: &Launch) -> bool {
+        match self.write(launch).and_then(|frame| self.send(frame, launch.slot, launch.request_id)) {
+            Ok(()) => true,
+            Err(status) => {
+                self.fail(launch.slot, launch.request_id, status);
+                false
+            }
+        }
+    }
+
+    /// Writes a request's tensors to its slot, and its frame.
+    fn write(self: &Arc<Self>, launch: &Launch) -> Result<Vec<u8>> {
+        let Launch { slot, request_id, job } = launch;
+        let start = self.arena.layout().input_offset(*slot);
         let mut offset = start;
         let mut inputs = Vec::with_capacity(job.inputs.len());
         for (name, tensor) in &job.inputs {
             let len = tensor.len_bytes() as u64;
             offset = align(offset);
-            // SAFETY: `take` gave this slot to us alone, and the worker does not touch it before the frame is sent.
+            // SAFETY: `launch` gave this slot to us alone, and the worker does not touch it before the frame is sent.
             let region =
                 unsafe { self.arena.region_mut(offset, len) }.map_err(|error| Status::internal(error.to_string()))?;
             tensor.write_to(region);
             inputs.push(TensorHeader { name, dtype: tensor.dtype(), shape: tensor.shape().to_vec(), offset, len });
             offset += len;
         }
-        self.note_use(slot, 0, offset - start);
+        self.note_use(*slot, 0, offset - start);
         let timeout_micros = match job.deadline {
             None => 0,
             Some(deadline) => (deadline.saturating_duration_since(Instant::now()).as_micros() as u64).max(1),
         };
         let outputs = job.outputs.iter().map(String::as_str).collect();
         let mut frame = Vec::with_capacity(256);
-        Run { request_id, slot, timeout_micros, signature: &job.signature.name, outputs, inputs }.encode(&mut frame);
-        self.send(frame)
-    }
-
-    fn send(self: &Arc<Self>, frame: Vec<u8>) -> Result<()> {
-        if frame.len() > packet::MAX_FRAME_BYTES {
-            return Err(Status::new(
+        let signature = &job.signature.name;
+        Run { request_id: *request_id, slot: *slot, timeout_micros, signature, outputs, inputs }.encode(&mut frame);
+        match frame.len() <= packet::MAX_FRAME_BYTES {
+            true => Ok(frame),
+            false => Err(Status::new(
                 Code::ResourceExhausted,
                 format!(
                     "the names and shapes of the inputs take {} bytes, more than {}",
                     frame.len(),
                     packet::MAX_FRAME_BYTES
                 ),
-            ));
+            )),
         }
+    }
+
+    fn send(self: &Arc<Self>, frame: Vec<u8>, slot: u16, request_id: u64) -> Result<()> {
         match packet::send(self.socket.get_ref(), &frame) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                 let channel = Arc::clone(self);
                 self.runtime.spawn(async move {
-                    // A failure means that the worker is gone: the reader sees that too and ends every flight.
-                    let _ = channel.socket.async_io(Interest::WRITABLE, |socket| packet::send(socket, &frame)).await;
+                    let sent = channel.socket.async_io(Interest::WRITABLE, |socket| packet::send(socket, &frame)).await;
+                    if let Err(error) = sent {
+                        channel.fail(slot, request_id, channel.unsent(&error));
+                        channel.pump();
+                    }
                 });
                 Ok(())
             }
-            Err(error) => Err(Status::unavailable(format!("the worker of {} is gone: {error}", self.settings.model))),
+            Err(error) => Err(self.unsent(&error)),
         }
     }
 
-    /// Hands a worker's reply to whoever waits for it.
-    fn settle(self: &Arc<Self>, reply: &Reply<'_>) {
-        let reusable = reply.flags & FLAG_INPUTS_RETAINED == 0;
-        let outcome = match reply.code {
-            Code::Ok => self.outputs(reply),
-            code => Err(Status::new(code, reply.message)),
-        };
-        match outcome {
-            Err(status) => self.settle_flight(reply.slot, reply.request_id, Err(status), reusable),
-            Ok(tensors) => self.settle_flight(reply.slot, reply.request_id, Ok((tensors, reply.run_nanos)), reusable),
-        }
-    }
-
-    fn settle_flight(
-        self: &Arc<Self>,
-        slot: u16,
-        request_id: u64,
-        outcome: Result<(Vec<OutputTensor>, u64)>,
-        reusable: bool,
-    ) {
+    /// Answers a request that the worker never got, and frees its slot; whoever calls this pumps.
+    fn fail(&self, slot: u16, request_id: u64, status: Status) {
         let flight = {
             let mut state = self.state.lock();
-            match state.flights.get_mut(usize::from(slot)) {
-                Some(flight) if flight.as_ref().is_some_and(|flight| flight.request_id == request_id) => flight.take(),
-                _ => None,
+            let flight = state.slots.land(slot, request_id);
+            if flight.is_some() {
+                state.slots.release(slot, true);
+            }
+            flight
+        };
+        // None when the channel was closed meanwhile, which answers everybody.
+        if let Some(flight) = flight {
+            let _ = flight.answer.send(Err(status));
+        }
+    }
+
+    /// Hands a worker's reply to whoever waits for it; false for a reply to nothing that was asked.
+    fn settle(self: &Arc<Self>, reply: &Reply<'_>) -> bool {
+        let flight = {
+            let mut state = self.state.lock();
+            match state.slots.land(reply.slot, reply.request_id) {
+                Some(flight) => flight,
+                // Closed channels have forgotten what they asked.
+                None => return state.closed.is_some(),
             }
         };
-        let Some(flight) = flight else {
-            tracing::warn!(model = self.settings.model, slot, request_id, "a reply to no request");
-            return;
+        let reusable = reply.flags & FLAG_INPUTS_RETAINED == 0;
+        let lease = Lease { channel: Arc::clone(self), slot: reply.slot, reusable };
+        let answer = match reply.code {
+            Code::Ok => outputs::read(self.arena.layout(), reply),
+            code => Err(Status::new(code, reply.message)),
         };
-        let lease = Lease { channel: Arc::clone(self), slot, reusable };
-        let answer = outcome.map(|(tensors, run_nanos)| {
-            let used = tensors.iter().map(|tensor| tensor.offset + tensor.len).max().unwrap_or(0);
-            self.note_use(slot, 1, used.saturating_sub(self.arena.layout().output_offset(slot)));
-            Outputs { lease, tensors, timings: Timings { queue: flight.queued, run: Duration::from_nanos(run_nanos) } }
+        let answer = answer.map(|tensors| {
+            self.note_use(reply.slot, 1, outputs::used(self.arena.layout(), reply.slot, &tensors));
+            let timings = Timings { queue: flight.queued, run: Duration::from_nanos(reply.run_nanos) };
+            Outputs { lease, tensors, timings }
         });
         // Nobody waits any more: dropping the answer frees the slot.
         let _ = flight.answer.send(answer);
-    }
-
-    /// The outputs of a reply, checked: the worker is another program.
-    fn outputs(&self, reply: &Reply<'_>) -> Result<Vec<OutputTensor>> {
-        let layout = self.arena.layout();
-        if reply.slot >= layout.slots {
-            return Err(Status::internal(format!("the worker answered in slot {} of {}", reply.slot, layout.slots)));
-        }
-        let start = layout.output_offset(reply.slot);
-        reply
-            .outputs
-            .iter()
-            .map(|header| {
-                let inside = header.offset >= start
-                    && header.offset.checked_add(header.len).is_some_and(|end| end <= start + layout.stride);
-                let count = element_count(&header.shape)?;
-                let fits = match header.dtype.size_bytes() {
-                    Some(size) => count.checked_mul(size) == Some(header.len as usize),
-                    None => (count as u64) < header.len,
-                };
-                match inside && fits {
-                    true => Ok(OutputTensor {
-                        name: header.name.to_owned(),
-                        dtype: header.dtype,
-                        shape: header.shape.clone(),
-                        offset: header.offset,
-                        len: header.len,
-                    }),
-                    false => Err(Status::internal(format!(
-                        "the worker's output {:?} does not lie where it may",
-                        header.name
-                    ))),
-                }
-            })
-            .collect()
-    }
-
-    fn note_use(&self, slot: u16, region: usize, bytes: u64) {
-        if bytes > KEEP_BYTES {
-            self.state.lock().used[usize::from(slot)][region] = bytes;
-        }
+        true
     }
 
     fn release(self: &Arc<Self>, slot: u16, reusable: bool) {
-        {
+        let exhausted = {
             let mut state = self.state.lock();
-            // `close` has already counted the flights it ended.
-            state.in_flight = state.in_flight.saturating_sub(1);
-            if reusable {
-                state.free.push(slot);
-            } else {
-                tracing::info!(
-                    model = self.settings.model,
-                    slot,
-                    "the engine keeps a request's inputs: its slot is not used again"
-                );
-            }
+            state.slots.release(slot, reusable);
+            state.closed.is_none() && state.slots.exhausted()
+        };
+        if !reusable {
+            tracing::info!(
+                model = self.settings.model,
+                slot,
+                "the engine keeps a request's inputs: its slot is not used again"
+            );
+        }
+        if exhausted {
+            // Else every later request would wait for a slot that never comes.
+            self.hang_up("its engine kept the inputs of so many requests that no memory is left for more");
         }
         self.pump();
     }
 
-    /// Gives back the memory of large regions that no request uses.
-    fn trim(&self) {
+    fn note_use(self: &Arc<Self>, slot: u16, region: usize, bytes: u64) {
+        if bytes <= slots::KEEP_BYTES {
+            return;
+        }
         let mut state = self.state.lock();
+        state.slots.note_use(slot, region, bytes, Instant::now());
+        if !std::mem::replace(&mut state.trimming, true) {
+            self.runtime.spawn(trim_when_quiet(Arc::downgrade(self)));
+        }
+    }
+
+    /// Gives back the memory of large regions that were unused since `before`; whether others remain. Blocks.
+    fn trim(self: &Arc<Self>, before: Instant) -> bool {
+        // Out of the table meanwhile, so that nobody waits for the kernel under the lock.
+        let taken = self.state.lock().slots.take_large(before);
         let layout = self.arena.layout();
-        for index in 0..state.free.len() {
-            let slot = state.free[index];
-            let used = std::mem::take(&mut state.used[usize::from(slot)]);
-            for (offset, bytes) in [(layout.input_offset(slot), used[0]), (layout.output_offset(slot), used[1])] {
+        for (slot, bytes) in &taken {
+            for (offset, bytes) in [(layout.input_offset(*slot), bytes[0]), (layout.output_offset(*slot), bytes[1])] {
                 if bytes > 0 {
                     self.arena.trim(offset, bytes.next_multiple_of(4096).min(layout.stride));
                 }
             }
         }
+        let remain = {
+            let mut state = self.state.lock();
+            taken.iter().for_each(|(slot, _)| state.slots.give_back(*slot));
+            state.trimming = state.slots.has_large();
+            state.trimming
+        };
+        self.pump();
+        remain
+    }
+
+    /// Closes because of the worker, and says so once.
+    fn hang_up(&self, why: &str) {
+        let told = self.state.lock().closed.is_some();
+        self.close(why);
+        if let (false, Some(call)) = (told, self.on_hang_up.get()) {
+            call();
+        }
+    }
+
+    fn full(&self) -> Status {
+        let ChannelSettings { model, version, max_queue, .. } = &self.settings;
+        let message = format!("{model} version {version}: {max_queue} requests wait already; try again later");
+        Status { retry_after: Some(Duration::from_secs(1)), ..Status::new(Code::ResourceExhausted, message) }
     }
 
     fn too_late(&self) -> Status {
@@ -478,51 +471,41 @@ impl Channel {
             self.settings.model, self.settings.version
         ))
     }
-}
 
-impl Outputs {
-    /// The outputs in the order that the worker gave them: of the filter, or of their aliases.
-    pub fn views(&self) -> Vec<TensorView<'_>> {
-        self.tensors
-            .iter()
-            .map(|tensor| TensorView {
-                name: &tensor.name,
-                dtype: tensor.dtype,
-                shape: &tensor.shape,
-                // SAFETY: the lease makes this slot ours, the worker has answered and does not write there again, and
-                // `Channel::outputs` checked the range.
-                bytes: unsafe { self.lease.channel.arena.region(tensor.offset, tensor.len) }
-                    .expect("checked on arrival"),
-            })
-            .collect()
-    }
-
-    /// How long the run took where.
-    pub fn timings(&self) -> Timings {
-        self.timings
+    fn unsent(&self, error: &std::io::Error) -> Status {
+        Status::unavailable(format!(
+            "the worker of {} version {} cannot be reached: {error}",
+            self.settings.model, self.settings.version
+        ))
     }
 }
 
-impl Drop for Lease {
+impl Drop for Channel {
     fn drop(&mut self) {
-        self.channel.release(self.slot, self.reusable);
+        // Wakes the reader, which holds the socket only.
+        packet::shut_down(self.socket.get_ref());
     }
 }
 
 /// A place in the queue that is given up when dropped.
 struct Place<'a> {
-    channel: &'a Arc<Channel>,
+    channel: &'a Channel,
     ticket: Ticket,
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.channel.state.lock().queue.remove(self.ticket);
+        let left = self.channel.state.lock().queue.remove(self.ticket);
+        // Outside the lock: a large request takes a while to free.
+        drop(left);
     }
 }
 
 fn layout(settings: &ChannelSettings) -> Result<Layout> {
     let (slots, stride) = (settings.slots, settings.stride_bytes);
+    if settings.max_in_flight == Some(0) {
+        return Err(Status::invalid_argument("max_in_flight must be above 0: nothing would ever run"));
+    }
     let fits = 2 * u128::from(slots) * u128::from(stride) < 1 << 46;
     match slots > 0 && stride > 0 && stride.is_multiple_of(4096) && fits {
         true => Ok(Layout { slots, stride }),
@@ -532,40 +515,42 @@ fn layout(settings: &ChannelSettings) -> Result<Layout> {
     }
 }
 
-/// Reads replies until the worker hangs up or the channel is dropped.
-async fn read_replies(channel: std::sync::Weak<Channel>) {
+/// Reads replies until the worker hangs up, breaks the protocol, or the channel is dropped.
+async fn read_replies(socket: Arc<Socket>, channel: Weak<Channel>) {
     let mut buffer = vec![0; packet::MAX_FRAME_BYTES];
-    let mut trimmed = true;
     loop {
+        let received = socket.async_io(Interest::READABLE, |socket| packet::receive(socket, &mut buffer)).await;
         let Some(channel) = channel.upgrade() else { return };
-        let received = channel.socket.async_io(Interest::READABLE, |socket| packet::receive(socket, &mut buffer));
-        let received = tokio::time::timeout(TRIM_AFTER, received).await;
         let len = match received {
-            Err(_) if trimmed => continue,
-            Err(_) => {
-                channel.trim();
-                trimmed = true;
-                continue;
-            }
-            Ok(Ok(len)) if len > 0 => len,
-            Ok(_) => return hang_up(&channel),
+            Ok(len) if len > 0 => len,
+            _ => return channel.hang_up("its worker ended"),
         };
-        trimmed = false;
-        match Reply::decode(&buffer[..len]) {
-            Ok(reply) => channel.settle(&reply),
-            Err(error) => {
-                tracing::error!(model = channel.settings.model, %error, "the worker sent what is no reply");
-                return hang_up(&channel);
-            }
-        }
+        let why = match Reply::decode(&buffer[..len]) {
+            Ok(reply) if channel.settle(&reply) => continue,
+            Ok(reply) => format!("no request {} is in slot {}", reply.request_id, reply.slot),
+            Err(error) => error.to_string(),
+        };
+        // Whatever it meant to answer would wait for ever: a worker that breaks the protocol is not listened to.
+        tracing::error!(
+            model = channel.settings.model,
+            version = channel.settings.version,
+            why,
+            "a worker's reply is none"
+        );
+        return channel.hang_up("its worker answered what was not asked");
     }
 }
 
-fn hang_up(channel: &Channel) {
-    let told = channel.state.lock().closed.is_some();
-    channel.close("its worker ended");
-    if let (false, Some(call)) = (told, channel.on_hang_up.get()) {
-        call();
+/// Trims from time to time until nothing large is left, or the channel is dropped.
+async fn trim_when_quiet(channel: Weak<Channel>) {
+    loop {
+        tokio::time::sleep(TRIM_AFTER).await;
+        let Some(channel) = channel.upgrade() else { return };
+        let before = Instant::now() - TRIM_AFTER;
+        // Freeing gigabytes takes the kernel a while.
+        if !matches!(tokio::task::spawn_blocking(move || channel.trim(before)).await, Ok(true)) {
+            return;
+        }
     }
 }
 

@@ -37,6 +37,7 @@ class ForkServer:
         self._launching: dict[int, tuple[Future[int], WorkerProcess]] = {}
         self._workers: dict[int, WorkerProcess] = {}
         self.alive = True
+        self._gone = threading.Event()
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -74,11 +75,7 @@ class ForkServer:
     def close(self) -> None:
         """Let it leave, and with it every worker that is left."""
         self._server.shut_down()
-        try:
-            self._process.wait(_LEAVE_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._gone.wait(_LEAVE_TIMEOUT_S)
 
     def _receive(self) -> None:
         try:
@@ -115,6 +112,8 @@ class ForkServer:
         """The fork server has ended: so have its workers, whose status nobody learnt."""
         self._pump.forget(self._server.fileno())
         self._server.close()
+        self._process.kill()
+        self._process.wait()
         with self._lock:
             self.alive = False
             launching, self._launching = self._launching, {}
@@ -124,3 +123,4 @@ class ForkServer:
             worker.kill()
             worker.ended(-signal.SIGKILL)
         self._workers.clear()
+        self._gone.set()

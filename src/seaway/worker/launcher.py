@@ -61,6 +61,7 @@ class WorkerLauncher:
 
         Raises:  Unavailable - no process could be started.
         """
+        self._check_open()
         ours, theirs = socket.socketpair()
         with theirs:
             worker = WorkerProcess(name, MessageSocket(ours), self._pump)
@@ -78,12 +79,14 @@ class WorkerLauncher:
         worker.on_exit(lambda _: self._forget(worker))
         if closed:
             worker.retire(0.0)
-            raise Unavailable("the server is shutting down")
+            self._check_open()
         return worker
 
     def close(self) -> None:
         """End every worker that is left, and the fork server."""
         with self._lock:
+            if self._closed:
+                return
             self._closed = True
             workers, fork_server = list(self._workers), self._fork_server
         for worker in workers:
@@ -107,8 +110,7 @@ class WorkerLauncher:
 
         Raises:  Unavailable - it could not be started, or this launcher is closed.
         """
-        if self._closed:
-            raise Unavailable("the server is shutting down")
+        self._check_open()
         if self._use_fork_server and (self._fork_server is None or not self._fork_server.alive):
             output_fd = self._output_pipe("fork server")
             try:
@@ -161,6 +163,10 @@ class WorkerLauncher:
 
         self._pump.watch(reading, readable)
         return writing
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Unavailable("no worker is started any more: the server is shutting down")
 
     def _forget(self, worker: WorkerProcess) -> None:
         with self._lock:

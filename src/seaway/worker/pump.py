@@ -46,7 +46,7 @@ class Pump:
             self._selector.unregister(fd)
 
     def close(self) -> None:
-        """End the thread; what is still watched is left as it is."""
+        """End the thread once nothing more is readable."""
         with self._lock:
             self._closed = True
         self._wake_up()
@@ -61,11 +61,20 @@ class Pump:
 
     def _turn(self) -> None:
         while self._apply_changes():
-            for key, _ in self._selector.select():
-                if key.fd == self._woken:
-                    os.read(self._woken, 4096)
-                elif key.fd in self._selector.get_map():
-                    self._call(key.data)
+            self._dispatch(None)
+        while self._dispatch(0):  # the last words of processes that have ended
+            pass
+
+    def _dispatch(self, timeout_s: float | None) -> bool:
+        """Call whoever has something to read; whether anybody had."""
+        called = False
+        for key, _ in self._selector.select(timeout_s):
+            if key.fd == self._woken:
+                os.read(self._woken, 4096)
+            elif key.fd in self._selector.get_map():
+                self._call(key.fd, key.data)
+                called = True
+        return called
 
     def _apply_changes(self) -> bool:
         with self._lock:
@@ -74,8 +83,10 @@ class Pump:
                 self._selector.register(fd, selectors.EVENT_READ, on_readable)
             return not self._closed
 
-    def _call(self, on_readable: OnReadable) -> None:
+    def _call(self, fd: int, on_readable: OnReadable) -> None:
         try:
             on_readable()
         except Exception:
-            _log.exception("an event of a worker could not be handled")
+            # Whoever failed would fail again at once, for ever: it is not called any more.
+            _log.exception("what a worker sent could not be handled")
+            self.forget(fd)

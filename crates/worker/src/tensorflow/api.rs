@@ -97,6 +97,8 @@ functions! {
         *const *const Operation, c_int, *mut Buffer, *mut RawStatus
     );
     TF_GraphOperationByName(*mut Graph, *const c_char) -> *mut Operation;
+    TF_GraphNextOperation(*mut Graph, *mut usize) -> *mut Operation;
+    TF_OperationOpType(*mut Operation) -> *const c_char;
     TF_OperationNumOutputs(*mut Operation) -> c_int;
     TF_NewTensor(c_int, *const i64, c_int, *mut c_void, usize, Deallocator, *mut c_void) -> *mut RawTensor;
     TF_AllocateTensor(c_int, *const i64, c_int, usize) -> *mut RawTensor;

@@ -37,7 +37,7 @@ impl Model {
             load_custom_ops(api, library)?;
         }
         let (session, meta_graph) = LoadedSession::open(api, settings)?;
-        let (signature_def_map, plans) = signature::read(&meta_graph, api, session.graph)?;
+        let (signature_def_map, plans) = signature::read(meta_graph.signature_def, api, session.graph)?;
         Ok(Model { plans, signature_def_map, copies_inputs: AtomicBool::new(false), session })
     }
 

@@ -7,12 +7,23 @@
 
 use prost::{Message, Oneof};
 
-/// `tensorflow.MetaGraphDef`: its signatures, each still as bytes.
+/// `tensorflow.MetaGraphDef`: its saver, and its signatures, each still as bytes.
 #[derive(Clone, PartialEq, Message)]
 pub struct MetaGraphDef {
+    /// How variables are restored; absent when there are none to restore.
+    #[prost(message, optional, tag = "3")]
+    pub saver_def: Option<SaverDef>,
     /// Entries of the map from name to `SignatureDef`.
     #[prost(bytes = "vec", repeated, tag = "5")]
     pub signature_def: Vec<Vec<u8>>,
+}
+
+/// `tensorflow.SaverDef`.
+#[derive(Clone, PartialEq, Message)]
+pub struct SaverDef {
+    /// The operation that restores all variables.
+    #[prost(string, tag = "3")]
+    pub restore_op_name: String,
 }
 
 /// `tensorflow.serving.SignatureDefMap`, with the same entries.

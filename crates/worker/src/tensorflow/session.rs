@@ -1,17 +1,22 @@
 //! A TensorFlow session: opened from a SavedModel, run, closed.
 
-use std::ffi::{CString, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::ptr;
 
 use base64::prelude::{Engine as _, BASE64_STANDARD};
+use prost::Message;
 use seaway_wire::Code;
 use serde::Deserialize;
 
 use super::api::{borrowed, Api, Graph, Output, RawTensor, Session};
+use super::proto::{MetaGraphDef, SaverDef};
 use super::tensor::Tensor;
 use crate::Status;
+
+/// Operations that hold a variable, of either generation.
+const VARIABLE_OPERATIONS: [&CStr; 3] = [c"VarHandleOp", c"VariableV2", c"Variable"];
 
 /// What to load and how; the JSON document that crosses from Python.
 #[derive(Clone, Debug, Deserialize)]
@@ -49,6 +54,28 @@ fn c_string(text: &OsStr, what: &str) -> Result<CString, Status> {
         .map_err(|_| Status::new(Code::InvalidArgument, format!("{what} has a zero byte in its name")))
 }
 
+/// Refuses a model whose variables were to be restored from files that are not there: TensorFlow itself would load it and
+/// fail every run.
+///
+/// Source: tensorflow/cc/saved_model/loader.cc, RunRestore (a missing index means "no variables").
+fn check_variables(settings: &LoadSettings, saver: Option<&SaverDef>, session: &LoadedSession) -> Result<(), Status> {
+    let index = settings.path.join("variables/variables.index");
+    if saver.is_none_or(|saver| saver.restore_op_name.is_empty()) || index.exists() || !session.has_variables() {
+        return Ok(());
+    }
+    let message = format!("the model has variables, but {} is missing: was it copied whole?", index.display());
+    Err(Status::new(Code::NotFound, message))
+}
+
+/// Adds where the variables are read from to an error of the operation that reads them, which names no file.
+fn explain_restore(status: Status, settings: &LoadSettings) -> Status {
+    if !status.message.contains("RestoreV2") {
+        return status;
+    }
+    let place = settings.path.join("variables");
+    Status { message: format!("{} (restoring variables from {})", status.message, place.display()), ..status }
+}
+
 /// A session and the graph it runs; both end together.
 pub struct LoadedSession {
     pub(super) api: &'static Api,
@@ -62,8 +89,17 @@ unsafe impl Send for LoadedSession {}
 unsafe impl Sync for LoadedSession {}
 
 impl LoadedSession {
-    /// Opens the SavedModel; gives the session and the serialized `MetaGraphDef`.
-    pub fn open(api: &'static Api, settings: &LoadSettings) -> Result<(LoadedSession, Vec<u8>), Status> {
+    /// Opens the SavedModel; gives the session and what is needed of its `MetaGraphDef`.
+    pub fn open(api: &'static Api, settings: &LoadSettings) -> Result<(LoadedSession, MetaGraphDef), Status> {
+        let opened = LoadedSession::open_unchecked(api, settings);
+        let (session, bytes) = opened.map_err(|status| explain_restore(status, settings))?;
+        let unreadable = |error| Status::new(Code::DataLoss, format!("the model's signatures cannot be read: {error}"));
+        let meta_graph = MetaGraphDef::decode(bytes.as_slice()).map_err(unreadable)?;
+        check_variables(settings, meta_graph.saver_def.as_ref(), &session)?;
+        Ok((session, meta_graph))
+    }
+
+    fn open_unchecked(api: &'static Api, settings: &LoadSettings) -> Result<(LoadedSession, Vec<u8>), Status> {
         let path = c_string(settings.path.as_os_str(), "the model's path")?;
         let tags = settings.tags.iter().map(|tag| c_string(OsStr::new(tag), "a tag")).collect::<Result<Vec<_>, _>>()?;
         let tag_pointers: Vec<_> = tags.iter().map(|tag| tag.as_ptr()).collect();
@@ -104,6 +140,23 @@ impl LoadedSession {
                     (api.TF_DeleteGraph)(graph);
                     Err(status)
                 }
+            }
+        }
+    }
+
+    fn has_variables(&self) -> bool {
+        let mut position = 0;
+        loop {
+            // SAFETY: the graph is alive, and each operation it gives is too, with a constant C string for its type.
+            let kind = unsafe {
+                let operation = (self.api.TF_GraphNextOperation)(self.graph, &mut position);
+                if operation.is_null() {
+                    return false;
+                }
+                CStr::from_ptr((self.api.TF_OperationOpType)(operation))
+            };
+            if VARIABLE_OPERATIONS.contains(&kind) {
+                return true;
             }
         }
     }

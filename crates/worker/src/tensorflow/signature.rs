@@ -10,7 +10,7 @@ use seaway_wire::Code;
 use super::api::{self, Api, Graph, Output};
 use super::fetch::Subsets;
 use super::pace::Pace;
-use super::proto::{Encoding, MetaGraphDef, SignatureDef, SignatureDefMap, SignatureEntry, TensorEntry};
+use super::proto::{Encoding, SignatureDef, SignatureDefMap, SignatureEntry, TensorEntry};
 use super::tensor::Tensor;
 use crate::Status;
 
@@ -83,10 +83,9 @@ impl Plan {
 /// A model's signatures by name: how to run each, or why it cannot be run.
 pub type Plans = HashMap<String, Result<Plan, Status>>;
 
-/// Reads the signatures of a serialized `MetaGraphDef`: as a serialized `SignatureDefMap`, and as plans on `graph`.
-pub fn read(meta_graph: &[u8], api: &'static Api, graph: *mut Graph) -> Result<(Vec<u8>, Plans), Status> {
+/// Reads the entries of a signature map: as a serialized `SignatureDefMap`, and as plans on `graph`.
+pub fn read(entries: Vec<Vec<u8>>, api: &'static Api, graph: *mut Graph) -> Result<(Vec<u8>, Plans), Status> {
     let unreadable = |error| Status::new(Code::DataLoss, format!("the model's signatures cannot be read: {error}"));
-    let entries = MetaGraphDef::decode(meta_graph).map_err(unreadable)?.signature_def;
     let mut plans = Plans::with_capacity(entries.len());
     for entry in &entries {
         let SignatureEntry { name, signature } = SignatureEntry::decode(entry.as_slice()).map_err(unreadable)?;
@@ -161,7 +160,7 @@ fn split_tensor_name(name: &str) -> Option<(&str, i32)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::proto::TensorInfo;
+    use super::super::proto::{MetaGraphDef, TensorInfo};
     use super::*;
 
     #[test]
@@ -188,7 +187,7 @@ mod tests {
     fn signatures_pass_through_with_fields_that_nobody_here_reads() {
         // A signature with a method name (field 3), which only the plane reads.
         let entry = [b"\x0a\x01s\x12\x09\x1a\x07predict".as_slice()].concat();
-        let meta_graph = MetaGraphDef { signature_def: vec![entry.clone()] }.encode_to_vec();
+        let meta_graph = MetaGraphDef { saver_def: None, signature_def: vec![entry.clone()] }.encode_to_vec();
         let entries = MetaGraphDef::decode(meta_graph.as_slice()).unwrap().signature_def;
         let map = SignatureDefMap { signature_def: entries }.encode_to_vec();
         assert_eq!(map, [b"\x0a\x0e".as_slice(), &entry].concat());

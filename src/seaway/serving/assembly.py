@@ -68,6 +68,7 @@ class Server:
         if not self.plane.drain(timeout_s):
             log.warning("requests were still in flight after %.0f s and are ended", timeout_s)
         self.ended.set()
+        self.measurer.wake()
         if not self.repository.shut_down(timeout_s + 10.0):
             log.warning("not every version was unloaded in time; its worker is killed")
         self.launcher.close()

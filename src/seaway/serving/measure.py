@@ -80,6 +80,7 @@ class Measurer:
         self._publisher = publisher
         self._states: dict[ServableId, State] = {}
         self._shown: dict[int, list[Observation]] = {}
+        self._due = threading.Event()
 
     def on_state(self, state: ServableState) -> None:
         """Count one change of state."""
@@ -94,17 +95,27 @@ class Measurer:
             seconds = [each.load_seconds for each in self._served.all() if each.id == state.id]
             labels = {"model": state.id.name, "version": str(state.id.version)}
             self._observe([Observation("seaway_model_load_seconds", labels, value, "set") for value in seconds])
+            # A new version's memory is of interest now, not at the next interval.
+            self._due.set()
         if state.state is State.END:
             labels = {"model": state.id.name, "version": str(state.id.version)}
             self._observe([Observation("seaway_model_load_seconds", labels, 0, "remove")])
 
     def run(self, interval_s: float, stop: threading.Event, clock: Clock) -> None:
-        """Ask every worker every `interval_s` seconds until told to stop."""
-        while not clock.wait(stop, interval_s):
+        """Ask every worker every `interval_s` seconds, and when one is new, until told to stop."""
+        while not stop.is_set():
+            clock.wait(self._due, interval_s)
+            self._due.clear()
+            if stop.is_set():
+                return
             try:
                 self.measure()
             except Exception:
                 log.exception("measuring the workers failed unexpectedly")
+
+    def wake(self) -> None:
+        """Ask now, or end if the time for that has come."""
+        self._due.set()
 
     def measure(self) -> None:
         """Ask every worker once, and take back the series of those that are gone."""

@@ -89,6 +89,7 @@ struct Scaled {
 }
 
 impl Float {
+    #[inline(always)]
     fn write(&self, out: &mut Vec<u8>, format: impl Fn(u32) -> String, reads_back: impl Fn(&str) -> bool) {
         if self.exponent == self.largest_exponent {
             let text = if self.mantissa != 0 {
@@ -112,6 +113,7 @@ impl Float {
     }
 
     /// The digits to write; `None` when 128 bits are too few, or the float is subnormal and so has fewer bits than its kind.
+    #[inline(always)]
     fn decimal(&self) -> Option<Decimal> {
         if self.exponent == 0 {
             return None;
@@ -122,7 +124,7 @@ impl Float {
         // log10(2) is 1233 / 4096, a little more; the guess is right or one too small.
         let mut exponent = ((binary_exponent + self.mantissa_bits as i32) * 1233) >> 12;
         let (scaled, whole) = loop {
-            let scaled = scale(mantissa, binary_exponent, self.digits as i32 - 1 - exponent)?;
+            let scaled = scale(mantissa, self.mantissa_bits + 1, binary_exponent, self.digits as i32 - 1 - exponent)?;
             let whole = (scaled.numerator >> scaled.shift) as u64;
             if whole < POWERS_OF_TEN[self.digits as usize] {
                 break (scaled, whole);
@@ -160,32 +162,39 @@ const WIDE_POWERS_OF_TEN: [u128; 39] = {
     powers
 };
 
-/// `mantissa * 2^exponent * 10^power`, exactly, where 128 bits hold it with 8 bits to spare for sums and doubling.
-fn scale(mantissa: u64, exponent: i32, power: i32) -> Option<Scaled> {
-    let step = *WIDE_POWERS_OF_TEN.get(usize::try_from(power).ok()?)?;
-    let numerator = step.checked_mul(u128::from(mantissa))?;
-    let shift = u32::try_from((-exponent).max(0)).ok()?;
-    let left = u32::try_from(exponent.max(0)).ok()?;
-    let room = numerator.leading_zeros();
-    (shift <= 110 && left + 1 <= room).then(|| Scaled { numerator: numerator << left, shift, step: step << left })
+/// `mantissa * 2^exponent * 10^power`, exactly, where 127 bits hold it.
+#[inline(always)]
+fn scale(mantissa: u64, mantissa_bits: u32, exponent: i32, power: i32) -> Option<Scaled> {
+    // 10^power takes 10 bits for each three of its zeros at most.
+    let largest_power = (126 - mantissa_bits as usize) * 3 / 10;
+    let power = usize::try_from(power).ok().filter(|power| *power <= largest_power)?;
+    let step = WIDE_POWERS_OF_TEN[power];
+    let numerator = step * u128::from(mantissa);
+    let shift = (-exponent).max(0) as u32;
+    let left = exponent.max(0) as u32;
+    (shift < 127 && left < numerator.leading_zeros()).then(|| Scaled {
+        numerator: numerator << left,
+        shift,
+        step: step << left,
+    })
 }
 
 /// The first six digits, if they are enough: if the float nearest to them is this one.
+#[inline(always)]
 fn short(scaled: &Scaled, whole: u64, fraction: u128, digits: u32, even: bool, lowest: bool) -> Option<u64> {
     let unit = POWERS_OF_TEN[(digits - SHORT_DIGITS) as usize];
-    let (mut first, rest) = (whole / unit, whole % unit);
+    let (first, rest) = (whole / unit, whole % unit);
+    // How far the six digits are from the float. Nothing overflows: the whole number takes more bits than `unit` by 16, and
+    // with its fraction 127 at most.
     let above = rest > unit / 2 || (rest == unit / 2 && (fraction > 0 || first % 2 == 1));
-    first += u64::from(above);
-    // How far the six digits are from the float; off by more than a step of whole numbers, they are a different float.
-    let (distance, half_step) = if above {
-        (u128::from(unit - rest).checked_shl(scaled.shift)?.checked_sub(fraction)?, scaled.step)
+    let distance = if above {
+        (u128::from(unit - rest) << scaled.shift) - fraction
     } else {
         // Below a power of two floats lie twice as close.
-        let far = u128::from(rest) << scaled.shift | fraction;
-        (if lowest { far.checked_mul(2)? } else { far }, scaled.step)
+        (u128::from(rest) << scaled.shift | fraction) << u32::from(lowest)
     };
-    let doubled = distance.checked_mul(2)?;
-    (doubled < half_step || (doubled == half_step && even)).then_some(first)
+    let enough = distance * 2 < scaled.step || (distance * 2 == scaled.step && even);
+    enough.then_some(first + u64::from(above))
 }
 
 /// `whole` rounded by the fraction below it, to even when it is in the middle.

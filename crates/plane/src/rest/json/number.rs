@@ -100,80 +100,43 @@ impl Scanner<'_> {
     /// Scans a number's text; `None` when it is not digits that follow.
     #[inline]
     fn number_text(&mut self) -> Result<Option<Text>, Syntax> {
-        let start = self.position();
-        let negative = self.take(b'-');
-        if !self.peek().is_ascii_digit() {
-            self.seek(start);
+        let (start, bytes) = (self.position(), self.rest());
+        let negative = byte(bytes, 0) == b'-';
+        let mut at = usize::from(negative);
+        if !byte(bytes, at).is_ascii_digit() {
             return Ok(None);
         }
-        let mut text = Text { negative, mantissa: 0, digits: 0, exponent: 0, integer: true, start, end: start };
-        if !self.take(b'0') {
-            let first = self.position();
-            text.mantissa = self.take_digits(0);
-            text.digits = self.position() - first;
+        let (mut mantissa, mut digits, mut exponent) = (0, 0, 0);
+        if byte(bytes, at) == b'0' {
+            at += 1;
+        } else {
+            (mantissa, digits) = take_digits(&bytes[at..], 0);
+            at += digits;
         }
-        if self.take(b'.') {
-            self.fraction(&mut text)?;
-        }
-        if matches!(self.peek(), b'e' | b'E') {
-            self.exponent(&mut text)?;
-        }
-        text.end = self.position();
-        Ok(Some(text))
-    }
-
-    #[inline]
-    fn fraction(&mut self, text: &mut Text) -> Result<(), Syntax> {
-        text.integer = false;
-        let first = self.position();
-        if !self.peek().is_ascii_digit() {
-            return Err(self.problem(Problem::MissingFraction));
-        }
-        if text.mantissa == 0 && text.digits == 0 {
-            while self.take(b'0') {}
-        }
-        let significant = self.position();
-        text.mantissa = self.take_digits(text.mantissa);
-        text.digits += self.position() - significant;
-        text.exponent = first as i64 - self.position() as i64;
-        Ok(())
-    }
-
-    fn exponent(&mut self, text: &mut Text) -> Result<(), Syntax> {
-        text.integer = false;
-        self.advance(1);
-        let negative = self.take(b'-');
-        if !negative {
-            self.take(b'+');
-        }
-        if !self.peek().is_ascii_digit() {
-            return Err(self.problem(Problem::MissingExponent));
-        }
-        let mut value = 0i64;
-        while self.peek().is_ascii_digit() {
-            value = (value * 10 + i64::from(self.peek() - b'0')).min(1 << 40);
-            self.advance(1);
-        }
-        text.exponent += if negative { -value } else { value };
-        Ok(())
-    }
-
-    /// Takes decimal digits, eight at a time where it can; the result wraps when there are too many.
-    #[inline]
-    fn take_digits(&mut self, mut value: u64) -> u64 {
-        while let Some(eight) = self.rest().first_chunk::<8>() {
-            let word = u64::from_le_bytes(*eight);
-            if !is_eight_digits(word) {
-                break;
+        let whole_end = at;
+        if byte(bytes, at) == b'.' {
+            at += 1;
+            let first = at;
+            if digits == 0 {
+                while byte(bytes, at) == b'0' {
+                    at += 1;
+                }
             }
-            value = value.wrapping_mul(100_000_000).wrapping_add(eight_digits(word));
-            self.advance(8);
+            let (value, significant) = take_digits(&bytes[at..], mantissa);
+            at += significant;
+            if at == first {
+                return Err(Syntax { problem: Problem::MissingFraction, offset: start + at });
+            }
+            (mantissa, digits, exponent) = (value, digits + significant, first as i64 - at as i64);
         }
-        while let digit @ b'0'..=b'9' = self.peek() {
-            value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
-            self.advance(1);
+        if matches!(byte(bytes, at), b'e' | b'E') {
+            let (power, length) = exponent_text(&bytes[at..])
+                .map_err(|length| Syntax { problem: Problem::MissingExponent, offset: start + at + length })?;
+            exponent += power;
+            at += length;
         }
-        value
+        self.advance(at);
+        Ok(Some(Text { negative, mantissa, digits, exponent, integer: at == whole_end, start, end: start + at }))
     }
 
     /// The double that a number's text means, exactly rounded.
@@ -214,6 +177,48 @@ impl Scanner<'_> {
         };
         Ok(if negative { -value } else { value })
     }
+}
+
+/// The byte at `at`, 0 beyond the end.
+#[inline]
+fn byte(bytes: &[u8], at: usize) -> u8 {
+    bytes.get(at).copied().unwrap_or(0)
+}
+
+/// Takes decimal digits, many at a time where it can; the answer is `value` with the digits behind it, which wraps when
+/// they are too many, and how many they are.
+#[inline]
+fn take_digits(bytes: &[u8], mut value: u64) -> (u64, usize) {
+    let mut at = 0;
+    while let Some(word) =
+        bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()).map(|eight| u64::from_le_bytes(*eight))
+    {
+        if !is_eight_digits(word) {
+            break;
+        }
+        value = value.wrapping_mul(100_000_000).wrapping_add(eight_digits(word));
+        at += 8;
+    }
+    while let digit @ b'0'..=b'9' = byte(bytes, at) {
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+        at += 1;
+    }
+    (value, at)
+}
+
+/// The power of ten after `e`, and how long its text is; the length up to where a digit is missing as the error.
+fn exponent_text(bytes: &[u8]) -> Result<(i64, usize), usize> {
+    let sign = byte(bytes, 1);
+    let first = if matches!(sign, b'-' | b'+') { 2 } else { 1 };
+    let (mut at, mut power) = (first, 0i64);
+    while let digit @ b'0'..=b'9' = byte(bytes, at) {
+        power = (power * 10 + i64::from(digit - b'0')).min(1 << 40);
+        at += 1;
+    }
+    if at == first {
+        return Err(at);
+    }
+    Ok((if sign == b'-' { -power } else { power }, at))
 }
 
 /// The integer, when it fits 64 bits.

@@ -286,7 +286,12 @@ impl<'a> Scanner<'a> {
     /// Goes on to the next byte that `stops`, or the end, in blocks that the compiler turns into vector instructions.
     #[inline]
     fn skip_until(&mut self, stops: impl Fn(u8) -> bool) {
+        const NEAR: usize = 16;
         const BLOCK: usize = 32;
+        if let Some(count) = self.rest().iter().take(NEAR).position(|byte| stops(*byte)) {
+            self.at += count;
+            return;
+        }
         while let Some(block) = self.rest().first_chunk::<BLOCK>() {
             if block.iter().fold(false, |any, byte| any | stops(*byte)) {
                 break;

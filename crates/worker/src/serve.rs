@@ -129,3 +129,92 @@ fn identity(frame: &[u8]) -> (u64, u16) {
     let id = frame.get(8..16).map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().expect("a slice of 8")));
     (id, slot)
 }
+
+#[cfg(test)]
+mod tests {
+    use seaway_wire::frame::TensorHeader;
+    use seaway_wire::packet::pair;
+    use seaway_wire::{DType, Layout};
+
+    use super::*;
+
+    const LAYOUT: Layout = Layout { slots: 2, stride: 4096 };
+
+    /// Does what the signature's name says.
+    struct Obedient;
+
+    impl Engine for Obedient {
+        fn run(&self, run: &Run<'_>, _arena: &Arc<Arena>) -> Answer<'_> {
+            let y = TensorHeader { name: "y", dtype: DType::Float, shape: vec![1; 200], offset: 0, len: 4 };
+            let outputs = match run.signature {
+                "answer" => Ok(vec![y]),
+                "fail" => Err(Status::new(Code::NotFound, "as told")),
+                "answer at length" => Ok(vec![y; 500]),
+                _ => panic!("as told"),
+            };
+            Answer { outputs, run_nanos: 5, inputs_retained: run.signature == "answer" }
+        }
+    }
+
+    fn started(threads: usize) -> (OwnedFd, Serving) {
+        let (ours, theirs) = pair().unwrap();
+        (ours, serve(Arc::new(Obedient), theirs, Arena::create(LAYOUT).unwrap(), threads).unwrap())
+    }
+
+    fn ask(socket: &OwnedFd, frame: &[u8], check: impl FnOnce(Reply<'_>)) {
+        send(socket, frame).unwrap();
+        let mut buffer = vec![0; MAX_FRAME_BYTES];
+        let len = receive(socket, &mut buffer).unwrap();
+        check(Reply::decode(&buffer[..len]).unwrap());
+    }
+
+    fn run(signature: &str, slot: u16) -> Vec<u8> {
+        let mut frame = Vec::new();
+        let run = Run { request_id: 7, slot, timeout_micros: 0, signature, outputs: vec![], inputs: vec![] };
+        run.encode(&mut frame);
+        frame
+    }
+
+    #[test]
+    fn a_run_is_answered_with_its_id_and_slot() {
+        let (socket, serving) = started(1);
+        ask(&socket, &run("answer", 1), |reply| {
+            assert_eq!((reply.request_id, reply.slot, reply.code), (7, 1, Code::Ok));
+            assert_eq!((reply.flags, reply.run_nanos, reply.outputs.len()), (FLAG_INPUTS_RETAINED, 5, 1));
+        });
+        ask(&socket, &run("fail", 0), |reply| assert_eq!((reply.code, reply.message), (Code::NotFound, "as told")));
+        serving.stop();
+    }
+
+    #[test]
+    fn what_cannot_be_run_is_answered_and_the_loop_goes_on() {
+        let (socket, serving) = started(1);
+        let mut cut = run("answer", 1);
+        cut.pop();
+        let cases = [(cut, Code::Internal), (run("panic", 0), Code::Internal), (run("answer", 2), Code::Internal)];
+        for (frame, code) in cases {
+            ask(&socket, &frame, |reply| assert_eq!((reply.request_id, reply.code), (7, code)));
+        }
+        ask(&socket, b"\x01", |reply| assert_eq!((reply.request_id, reply.code), (0, Code::Internal)));
+        ask(&socket, &run("answer at length", 0), |reply| {
+            assert_eq!(reply.code, Code::ResourceExhausted);
+            assert!(reply.message.contains("196608 fit"), "{}", reply.message);
+        });
+        ask(&socket, &run("answer", 0), |reply| assert_eq!(reply.code, Code::Ok));
+        serving.stop();
+    }
+
+    #[test]
+    fn every_thread_ends_when_the_other_end_hangs_up() {
+        let (socket, serving) = started(3);
+        drop(socket);
+        serving.join();
+    }
+
+    #[test]
+    fn stopping_hangs_up_on_the_other_end() {
+        let (socket, serving) = started(2);
+        serving.stop();
+        assert_eq!(receive(&socket, &mut [0; 16]).unwrap(), 0);
+    }
+}

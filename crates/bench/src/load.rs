@@ -48,6 +48,7 @@ pub async fn run<P: Place>(places: Vec<P>, options: &LoadOptions) -> Result<Valu
     report["in_flight"] = in_flight.into();
     report["connections"] = options.connections.into();
     report["rate"] = options.rate.into();
+    report["warm_up_seconds"] = options.warm_up.as_secs_f64().into();
     report["unanswered"] = unanswered.into();
     report["client_processor_seconds"] = (processor_time::own() - processor).as_secs_f64().into();
     match report["succeeded"].as_u64() {

@@ -1,0 +1,66 @@
+"""What clients of one model notice while another, large one is loaded on the same processors.
+
+The load is open loop: requests fall due at a fixed rate and their latency counts from that moment, so that a server
+that stops answering for a while is charged for every request of that while.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from bench import load, table
+from bench.load import Load, Report, Running
+from bench.models import HALF_PLUS_TWO, LARGE, Store
+from tests.server import Server, config_text
+
+RATE = 200.0
+QUIET_S = 6.0
+LOADS = 4
+# Ended by a signal when the loads are done; this only bounds it.
+AT_MOST_S = 120.0
+LOAD_LIMIT_S = 60.0
+BYSTANDER = HALF_PLUS_TWO
+QUANTILES = ("p50", "p90", "p99", "p99.9", "max")
+
+
+def measure(directory: Path, console: Console) -> dict[str, Any]:
+    """Measure the bystander's latency quiet and while the large model is loaded, print it, and return it."""
+    store = Store(directory / "store")
+    for subject in (BYSTANDER, LARGE):
+        store.add(subject.name, subject, 1)
+    config = directory / "config.cfg"
+    config.write_text(config_text({subject.name: store.base_path(subject.name) for subject in (BYSTANDER, LARGE)}))
+    server = Server(directory, "serve", f"--config={config}", "--settle-seconds=0")
+    try:
+        server.wait_ready()
+        quiet = load.run(_steady(server, QUIET_S))
+        busy = _while_loading(server, store)
+    finally:
+        server.clean_up()
+    title = f"Latency of {BYSTANDER.name} at {RATE:g}/s while {LARGE.name} is loaded {LOADS} times in a row"
+    table.show(console, title, ("", "requests", *QUANTILES, "failed"), _rows({"quiet": quiet, "loading": busy}))
+    return {"rate": RATE, "loads": LOADS, "quiet": quiet, "loading": busy}
+
+
+def _steady(server: Server, seconds: float) -> Load:
+    return Load("grpc", server.grpc_address, BYSTANDER, streams=64, seconds=seconds, rate=RATE)
+
+
+def _while_loading(server: Server, store: Store) -> Report:
+    with Running(_steady(server, AT_MOST_S)) as running:
+        running.wait_measuring()
+        for version in range(2, LOADS + 2):
+            store.add(LARGE.name, LARGE, version)
+            server.wait_state(LARGE.name, version, "AVAILABLE", LOAD_LIMIT_S)
+        return running.stop()
+
+
+def _rows(reports: dict[str, Report]) -> Iterator[tuple[str, ...]]:
+    for name, report in reports.items():
+        took = report["latency_micros"]
+        quantiles = (table.micros(took[quantile]) for quantile in QUANTILES)
+        yield (name, f"{report['succeeded']:,}", *quantiles, f"{report['failed']}")

@@ -1,0 +1,72 @@
+"""What a server holds in memory at rest, and what many hot swaps of a large model leave behind.
+
+A version's memory ends with its worker process, so that the second number must be the first one again.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from bench import load, processes, table
+from bench.load import Load
+from bench.models import HALF_PLUS_TWO, LARGE, MNIST_CNN, Store
+from bench.processes import Member
+from tests.server import Server, config_text
+
+SWAPS = 20
+SWAP_LIMIT_S = 60.0
+# Processor-quiet moment before memory is read: allocators give pages back a little later.
+REST_S = 2.0
+
+
+def measure(directory: Path, console: Console) -> dict[str, Any]:
+    """Measure, print both tables, and return everything."""
+    store = Store(directory / "store")
+    subjects = (HALF_PLUS_TWO, MNIST_CNN, LARGE)
+    for subject in subjects:
+        store.add(subject.name, subject, 1)
+    config = directory / "config.cfg"
+    config.write_text(config_text({subject.name: store.base_path(subject.name) for subject in subjects}))
+    server = Server(directory, "serve", f"--config={config}", "--settle-seconds=0")
+    try:
+        server.wait_ready()
+        for subject in subjects:
+            load.run(Load("grpc", server.grpc_address, subject, seconds=0.5))
+        before = _at_rest(server)
+        _show(console, "Memory at rest, each model asked for a second", before)
+        begin = time.monotonic()
+        for version in range(2, SWAPS + 2):
+            store.add(LARGE.name, LARGE, version)
+            server.wait_state(LARGE.name, version, "AVAILABLE", SWAP_LIMIT_S)
+            server.wait_state(LARGE.name, version - 1, "END", SWAP_LIMIT_S)
+            store.remove(LARGE.name, version - 1)
+        swaps_s = time.monotonic() - begin
+        load.run(Load("grpc", server.grpc_address, LARGE, seconds=0.5))
+        after = _at_rest(server)
+        _show(console, f"Memory after {SWAPS} hot swaps of {LARGE.name} ({swaps_s / SWAPS:.1f} s each)", after)
+    finally:
+        server.clean_up()
+    return {"swaps": SWAPS, "swaps_s": swaps_s, "before": _plain(before), "after": _plain(after)}
+
+
+def _at_rest(server: Server) -> list[Member]:
+    time.sleep(REST_S)
+    return processes.members(server.process.pid)
+
+
+def _show(console: Console, title: str, members: list[Member]) -> None:
+    named = [(member.role, member.usage) for member in members] + [("all", processes.total(members))]
+    rows = [
+        (role, *(table.mebibytes(size) for size in (usage.rss_bytes, usage.pss_bytes, usage.private_bytes)))
+        for role, usage in named
+    ]
+    table.show(console, title, ("process", "resident", "proportional", "private"), rows)
+
+
+def _plain(members: list[Member]) -> dict[str, Any]:
+    return {"processes": [asdict(member) for member in members], "all": asdict(processes.total(members))}

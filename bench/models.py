@@ -1,0 +1,59 @@
+"""The models that are measured, and a store of versions to serve them from.
+
+The store is a copy: hot swaps add and remove versions, and the cache of built models must not see that.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.models import cache
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A model and the one input that it is asked with, in `seaway-bench`'s notation."""
+
+    name: str
+    input: str
+
+
+HALF_PLUS_TWO = Subject("half_plus_two", "x=float32:3:1.0,2.0,5.0")
+MNIST_CNN = Subject("mnist_cnn", "image=float32:1,28,28,1:random")
+LARGE = Subject("mobilenet_v2", "image=float32:1,224,224,3:random")
+
+
+def saved_model(subject: Subject) -> Path:
+    """The built SavedModel, built now if it is not in the cache.
+
+    Raises: RuntimeError - TensorFlow is not installed, or could not build it.
+    """
+    return cache.Models(cache.default_directory()).version(subject.name)
+
+
+class Store:
+    """Base paths below one directory, each with versions of one model."""
+
+    def __init__(self, directory: Path) -> None:
+        """Start empty, whatever an earlier run left."""
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        self.directory = directory
+
+    def base_path(self, name: str) -> Path:
+        """Where the versions of `name` lie."""
+        return self.directory / name
+
+    def add(self, name: str, subject: Subject, version: int) -> Path:
+        """Add a version; it appears whole, by rename."""
+        base = self.base_path(name)
+        base.mkdir(exist_ok=True)
+        partial = base / f".{version}.partial"
+        shutil.copytree(saved_model(subject), partial)
+        return partial.rename(base / str(version))
+
+    def remove(self, name: str, version: int) -> None:
+        """Remove a version that is no longer served."""
+        shutil.rmtree(self.base_path(name) / str(version))

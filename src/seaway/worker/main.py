@@ -40,8 +40,6 @@ from seaway.worker.control import (
 from seaway.worker.memory import own_usage
 
 _INTERNAL = 13
-_NOT_FOUND = 5
-_LOAD_FDS = 2
 _COMM = Path("/proc/self/comm")
 
 
@@ -66,6 +64,7 @@ class Worker:
         self._control = control
         self._lock = threading.Lock()
         self._models: dict[tuple[str, int], _core.TensorFlowModel] = {}
+        self._loading: dict[tuple[str, int], threading.Event] = {}  # set when the load has ended
 
     def serve(self) -> None:
         """Do what arrives, until `exit` or the end of the channel.
@@ -90,7 +89,9 @@ class Worker:
             close_fds(fds)
             self._in_background(request.id, lambda: self._unload(request))
         else:
-            self._in_background(request.id, lambda: self._load(request, fds))
+            # Noted here, where messages have their order: an unload that comes next must find it.
+            loading = self._loading[request.request.model, request.request.version] = threading.Event()
+            self._in_background(request.id, lambda: self._load(request, fds, loading))
 
     def _in_background(self, request_id: int, work: Callable[[], Reply]) -> None:
         threading.Thread(target=self._answer, args=(request_id, work), daemon=True).start()
@@ -107,30 +108,40 @@ class Worker:
         except OSError:
             os._exit(0)  # the server is gone, and nobody is left to tell
 
-    def _load(self, load: Load, fds: list[int]) -> Reply:
-        if len(fds) != _LOAD_FDS:
-            close_fds(fds)
-            return Failed(load.id, _INTERNAL, f"a load needs a data socket and an arena, got {len(fds)} descriptors")
+    def _load(self, load: Load, fds: list[int], loading: threading.Event) -> Reply:
         request, start = load.request, time.monotonic()
         try:
+            model = self._loaded(request, fds)
+            with self._lock:
+                self._models[request.model, request.version] = model
+        finally:
+            loading.set()
+        return Loaded(load.id, model.signatures(), time.monotonic() - start)
+
+    def _loaded(self, request: LoadRequest, fds: list[int]) -> _core.TensorFlowModel:
+        """Load a model that answers the data socket; the descriptors are the model's, or closed.
+
+        Raises:  StatusError - TensorFlow refuses; ValueError - the descriptors are not a socket and an arena.
+        """
+        try:
+            socket_fd, arena_fd = fds
             model = _core.TensorFlowModel.load(_load_settings(request))
         except BaseException:
             close_fds(fds)
             raise
-        model.serve(fds[0], fds[1], request.slots, request.stride_bytes, request.threads)
-        with self._lock:
-            self._models[request.model, request.version] = model
-        return Loaded(load.id, model.signatures(), time.monotonic() - start)
+        model.serve(socket_fd, arena_fd, request.slots, request.stride_bytes, request.threads)
+        return model
 
     def _unload(self, request: Unload) -> Reply:
+        """Free a version, after its load if that is still going on; one that is not here is free already."""
+        key = (request.model, request.version)
+        loading = self._loading.pop(key, None)
+        if loading is not None:
+            loading.wait()
         with self._lock:
-            model = self._models.pop((request.model, request.version), None)
-        if model is None:
-            loaded = ", ".join(f"{name}/{version}" for name, version in sorted(self._models)) or "nothing"
-            return Failed(
-                request.id, _NOT_FOUND, f"{request.model}/{request.version} is not loaded here; loaded: {loaded}"
-            )
-        model.close()
+            model = self._models.pop(key, None)
+        if model is not None:
+            model.close()
         return Done(request.id)
 
 

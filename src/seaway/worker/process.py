@@ -77,9 +77,11 @@ class WorkerProcess:
         return Loaded(reply.signature_def_map, reply.load_seconds)
 
     def unload(self, model: str, version: int, timeout_s: float = _UNLOAD_TIMEOUT_S) -> None:
-        """Free one version of a worker that holds several; runs in progress are finished first.
+        """Free one version of a worker that holds several; runs in progress, and its load, are finished first.
 
-        Raises:  NotFound - not loaded here; Unavailable - the worker died; DeadlineExceeded.
+        A version that is not loaded is free already.
+
+        Raises:  Unavailable - the worker died; DeadlineExceeded.
         """
         self._call(lambda id: control.Unload(id, model, version), control.Done, timeout_s)
 

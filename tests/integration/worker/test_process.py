@@ -6,6 +6,7 @@ import logging
 import os
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ import psutil
 import pytest
 
 from seaway import errors
+from seaway.worker import control
 from seaway.worker.control import LoadRequest
 from seaway.worker.launcher import WorkerLauncher
 from seaway.worker.process import WorkerProcess
@@ -191,9 +193,30 @@ def test_an_unloaded_version_hangs_up_and_the_others_answer(
     worker.unload("m", 1)
     assert first.socket.recv(1) == b""
     assert second.run({"x": floats(2).reshape(1, 1)})["y"].tolist() == [[4.0]]
-    with pytest.raises(errors.NotFound, match="m/1 is not loaded here; loaded: m/2"):
-        worker.unload("m", 1)
+    worker.unload("m", 1)  # it is gone already, which is what was asked for
     worker.retire(LIMIT_S)
+
+
+def test_an_unload_during_the_load_leaves_nothing_loaded(library: str, models: Models) -> None:
+    ours, theirs = socket.socketpair()
+    manager, channel = control.MessageSocket(ours), Channel()
+    path = str(models.version("half_plus_two"))
+    request = LoadRequest("m", 1, path, ("serve",), library, channel.layout.slots, channel.layout.stride_bytes, 1)
+    # Both are sent before the process can have begun either.
+    manager.send(control.Load(1, request), (channel.worker_socket.fileno(), channel.arena_fd))
+    manager.send(control.Unload(2, "m", 1))
+    command = [sys.executable, "-m", "seaway.worker", str(theirs.fileno()), "m/1"]
+    with subprocess.Popen(command, pass_fds=(theirs.fileno(),)) as worker:
+        theirs.close()
+        channel.give_away()
+        replies = [
+            control.reply_decoder.decode(message[0]) for message in (manager.receive(), manager.receive()) if message
+        ]
+        assert {reply.id: type(reply) for reply in replies} == {1: control.Loaded, 2: control.Done}
+        assert channel.socket.recv(1) == b""
+        manager.close()
+        assert worker.wait(LIMIT_S) == 0
+    channel.close()
 
 
 def test_a_launcher_that_is_closed_leaves_no_process(own_launcher: WorkerLauncher) -> None:

@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/.seaway
 RUN := $(CURDIR)/demo
+# Python 3.10 has no wheels of some newer versions, so it has a list of its own.
+REQUIREMENTS := requirements-dev$(shell $(PYTHON) -c 'import sys; print("-3.10" if sys.version_info[:2] == (3, 10) else "")' 2>/dev/null).txt
 # How long each fuzz target runs within `make test`.
 export SEAWAY_FUZZ_SECONDS ?= 10
 # TensorFlow is used by tests and the demo only; its chatter hides what they say.
@@ -39,15 +41,16 @@ $(STAMPS)/venv: | tools
 	@$(PYTHON) -m venv $(VENV)
 	@mkdir -p $(STAMPS) && touch $@
 
-$(STAMPS)/packages: requirements-dev.txt requirements-dev-nodeps.txt $(STAMPS)/venv
+$(STAMPS)/packages: $(REQUIREMENTS) requirements-dev-nodeps.txt $(STAMPS)/venv
 	$(call say,"installing Python packages: the first time this downloads TensorFlow and takes minutes")
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(REQUIREMENTS)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-dev-nodeps.txt
 	@touch $@
 
 $(STAMPS)/core: $(RUST_SOURCES) pyproject.toml $(STAMPS)/packages
 	$(call say,"building the data plane: the first time this compiles for minutes")
-	@PATH="$(CURDIR)/$(BIN):$$PATH" VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/maturin develop --release --quiet
+	@PATH="$(CURDIR)/$(BIN):$$PATH" VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/maturin develop --release --quiet >$(STAMPS)/build.log 2>&1 \
+		|| { cat $(STAMPS)/build.log >&2; exit 1; }
 	@touch $@
 
 setup: tools $(STAMPS)/core
@@ -93,7 +96,7 @@ golden: setup
 bench: setup
 	@$(BIN)/python -m tests.models.build --only half_plus_two --only mnist_cnn --only mobilenet_v2 >/dev/null
 	@cargo build --release --quiet -p seaway-bench
-	@$(BIN)/python -m tools.bench
+	@$(BIN)/python bench/run.py
 
 clean:
 	@rm -rf target dist artifacts demo .cache $(STAMPS)/core

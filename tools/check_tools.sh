@@ -15,10 +15,10 @@ have() {
 }
 
 if ! have "$python"; then
-    lack "Python 3.11 to 3.13" "install it (Debian: apt-get install python3 python3-venv), or name one: make PYTHON=/path/to/python3"
-elif ! "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'; then
-    lack "Python 3.11 to 3.13 ($python is $("$python" -c 'import platform; print(platform.python_version())'))" \
-        "TensorFlow has wheels for these; install one and name it: make PYTHON=/path/to/python3.11"
+    lack "Python 3.10 to 3.13" "install it (Debian: apt-get install python3 python3-venv), or name one: make PYTHON=/path/to/python3"
+elif ! "$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))'; then
+    lack "Python 3.10 to 3.13 ($python is $("$python" -c 'import platform; print(platform.python_version())'))" \
+        "TensorFlow has wheels for these; install one and name it: make PYTHON=/path/to/python3.12"
 elif ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
     lack "the venv module of $python" "install it (Debian: apt-get install python3-venv)"
 fi

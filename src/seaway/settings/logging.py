@@ -12,7 +12,7 @@ import logging
 import sys
 import time
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from seaway.errors import InvalidArgument
 from seaway.settings.operation import Logging
@@ -49,7 +49,13 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(fields, ensure_ascii=False, default=str)
 
 
-class DroppingHandler(logging.StreamHandler[TextIO]):
+if TYPE_CHECKING:
+    _TextHandler = logging.StreamHandler[TextIO]
+else:
+    _TextHandler = logging.StreamHandler  # Python 3.10 cannot subscript it
+
+
+class DroppingHandler(_TextHandler):
     """Writes to a stream; what cannot be written is dropped, counted in `dropped` and reported once."""
 
     def __init__(self, stream: TextIO, report: TextIO) -> None:

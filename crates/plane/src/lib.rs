@@ -11,6 +11,7 @@ pub mod channel;
 pub mod codec;
 pub mod grpc;
 pub mod inference;
+pub mod log;
 pub mod metrics;
 pub mod pb;
 pub mod plane;

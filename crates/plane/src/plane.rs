@@ -9,7 +9,6 @@ use std::sync::{mpsc, Arc};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
-use hyper_util::service::TowerToHyperService;
 use parking_lot::Mutex;
 use prost::Message;
 use tokio::sync::watch;
@@ -17,13 +16,17 @@ use tokio::sync::watch;
 use crate::channel::{Channel, ChannelSettings};
 use crate::grpc;
 use crate::inference::{drained, Call, Dataplane};
+use crate::log;
 use crate::metrics::{Api, Observation};
 use crate::pb::tensorflow::serving::PredictionLog;
 use crate::routes::{Routes, RoutesDocument, Servable};
-use crate::server::{self, Listener, Protocol};
+use crate::server::{self, Listener, Load, Protocol};
 use crate::settings::PlaneSettings;
 use crate::signature::Signatures;
 use crate::status::{Result, Status};
+
+/// How long connections may take to close once everything on them has been answered.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Something that the embedder has to act on.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -40,6 +43,13 @@ pub enum Event {
     ChannelClosed {
         /// Its channel.
         channel: u64,
+    },
+    /// A line for the log.
+    Log {
+        /// `error`, `warning` or `info`.
+        level: &'static str,
+        /// What to write.
+        message: String,
     },
 }
 
@@ -61,6 +71,7 @@ pub struct Plane {
     dataplane: Arc<Dataplane>,
     runtime: tokio::runtime::Runtime,
     stop: watch::Sender<bool>,
+    load: Arc<Load>,
     channels: Arc<Mutex<Channels>>,
     events: (mpsc::Sender<Event>, Mutex<mpsc::Receiver<Event>>),
 }
@@ -81,16 +92,19 @@ impl Plane {
     ///
     /// Errors: the operating system's, when it gives no threads.
     pub fn new(settings: PlaneSettings) -> io::Result<Plane> {
+        let (sender, receiver) = mpsc::channel();
+        let log = log::dispatch(sender.clone());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(settings.threads.max(1))
             .thread_name("seaway-plane")
+            .on_thread_start(move || log::attach(&log))
             .enable_all()
             .build()?;
-        let (sender, receiver) = mpsc::channel();
         Ok(Plane {
             dataplane: Arc::new(Dataplane::new(settings)),
             runtime,
             stop: watch::channel(false).0,
+            load: Arc::default(),
             channels: Arc::default(),
             events: (sender, Mutex::new(receiver)),
         })
@@ -120,13 +134,14 @@ impl Plane {
             // The receiver lives as long as the plane.
             let _ = events.send(Event::Reload { id: reload.id, request });
         };
-        let services = TowerToHyperService::new(grpc::services(&self.dataplane, Arc::new(on_reload)));
+        let services = grpc::services(&self.dataplane, Arc::new(on_reload));
         for listener in grpc {
-            let protocol = Protocol { http2_only: true, header_read_timeout, tls: tls.clone() };
+            let protocol =
+                Protocol { http2_only: true, header_read_timeout, tls: tls.clone(), load: Arc::clone(&self.load) };
             self.runtime.spawn(server::serve(listener, protocol, services.clone(), self.stop.subscribe()));
         }
         for listener in rest {
-            let protocol = Protocol { http2_only: false, header_read_timeout, tls: None };
+            let protocol = Protocol { http2_only: false, header_read_timeout, tls: None, load: Arc::clone(&self.load) };
             let service = crate::rest::service(&self.dataplane);
             self.runtime.spawn(server::serve(listener, protocol, service, self.stop.subscribe()));
         }
@@ -244,20 +259,19 @@ impl Plane {
         self.dataplane.metrics_text()
     }
 
-    /// Accepts nothing new and waits until what is in flight has been answered; true when so, false after `timeout`.
+    /// Accepts nothing new and waits until what was accepted has been answered; true when no inference is left, false
+    /// after `timeout`.
     pub fn drain(&self, timeout: Duration) -> bool {
         self.stop.send_replace(true);
+        self.dataplane.end_watches();
         self.runtime.block_on(async {
             let end = tokio::time::Instant::now() + timeout;
-            while self.dataplane.active() > 0 {
-                if tokio::time::Instant::now() >= end {
-                    return false;
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
+            let answered = || self.load.requests() == 0 && self.dataplane.active() == 0;
+            if eventually(end, answered).await {
+                // The last bytes are on their way: connections close once they are out, unless the client is dead.
+                eventually(end.min(tokio::time::Instant::now() + LINGER), || self.load.connections() == 0).await;
             }
-            // The last answers are encoded: give their bytes a moment to leave before connections are cut.
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            true
+            self.dataplane.active() == 0
         })
     }
 
@@ -276,6 +290,17 @@ impl Plane {
         let found = channels.open.get(&channel).and_then(|open| open.servable.clone());
         found.ok_or_else(|| not_open(channel))
     }
+}
+
+/// Waits until `check` holds, at most until `end`; whether it does.
+async fn eventually(end: tokio::time::Instant, check: impl Fn() -> bool) -> bool {
+    while !check() {
+        if tokio::time::Instant::now() >= end {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    true
 }
 
 fn not_open(channel: u64) -> Status {

@@ -1,4 +1,4 @@
-"""Acts on what the plane reports: reloads that clients ask for, and workers that hung up."""
+"""Acts on what the plane reports: reloads that clients ask for, workers that hung up, lines for the log."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from seaway.serving.served import ServedVersions
 from seaway.settings.model_config import ModelList, read_model_list
 
 log = logging.getLogger(__name__)
+plane_log = logging.getLogger("seaway.plane")
 
 Reload = Callable[[ModelList], "SeawayError | None"]
 _WAIT_S = 0.5
+_LEVELS = {"error": logging.ERROR, "warning": logging.WARNING, "info": logging.INFO}
 
 
 class PlaneEvents:
@@ -48,6 +50,8 @@ class PlaneEvents:
                 served = self._served.on_channel(channel)
                 if served is not None:
                     served.on_lost(Unavailable(f"the worker of {served.id} hung up"))
+            case {"event": "log", "level": str(level), "message": str(message)}:
+                plane_log.log(_LEVELS[level], "%s", message)
 
     def _answer_reload(self, id_: int, request: str) -> None:
         try:

@@ -18,7 +18,7 @@ use crate::metrics::{Api, Done, Method, Metrics};
 use crate::routes::{ModelAddress, Routes, Servable, VersionStatus};
 use crate::settings::PlaneSettings;
 use crate::signature::{Signature, DEFAULT_SIGNATURE};
-use crate::status::{Result, Status};
+use crate::status::{Code, Result, Status};
 use crate::tensor::{Tensor, TensorView};
 
 /// Method names of signatures.
@@ -66,6 +66,7 @@ pub struct Dataplane {
     ready: AtomicBool,
     active: AtomicUsize,
     changes: watch::Sender<u64>,
+    watches_end: AtomicBool,
     reloads: Reloads,
 }
 
@@ -74,6 +75,37 @@ pub struct Dataplane {
 struct Reloads {
     next: AtomicU64,
     waiting: Mutex<HashMap<u64, tokio::sync::oneshot::Sender<Result<()>>>>,
+}
+
+/// A reload that nobody waits for once this is dropped.
+struct Forgotten<'a>(&'a Reloads, u64);
+
+impl Drop for Forgotten<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.lock().remove(&self.1);
+    }
+}
+
+/// A call that has not ended; dropping it means that its client went away, which counts too.
+struct Unanswered<'a> {
+    servable: &'a Servable,
+    signature_name: &'a str,
+    call: &'a Call,
+}
+
+impl Unanswered<'_> {
+    /// Counts an error.
+    fn failed(&self, status: &Status) {
+        // Only names of the model's own signatures become label values.
+        let known = self.servable.signatures.get(self.signature_name).map_or("", |signature| &signature.name);
+        self.servable.metrics.failed(known, self.call.api, status, self.call.received.elapsed());
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        self.failed(&Status::new(Code::Cancelled, "the client went away"));
+    }
 }
 
 /// Counts a call as active until it is dropped.
@@ -135,6 +167,7 @@ impl Dataplane {
             ready: AtomicBool::new(false),
             active: AtomicUsize::new(0),
             changes: watch::channel(0).0,
+            watches_end: AtomicBool::new(false),
             reloads: Reloads::default(),
         }
     }
@@ -170,6 +203,17 @@ impl Dataplane {
     /// Ticks whenever routes or readiness change.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
+    }
+
+    /// Whether those who watch readiness should stop: the server is shutting down.
+    pub fn watches_end(&self) -> bool {
+        self.watches_end.load(Ordering::Acquire)
+    }
+
+    /// Ends every watch, so that none keeps a connection open.
+    pub fn end_watches(&self) {
+        self.watches_end.store(true, Ordering::Release);
+        self.changed();
     }
 
     /// Inference calls that are not answered yet.
@@ -250,7 +294,7 @@ impl Dataplane {
             let outputs = classify_outputs(&signature)?;
             self.example_job(signature, examples, outputs, call)
         });
-        servable.metrics.examples(count);
+        servable.metrics.examples(call.api, count);
         let answer = self.run(servable, signature_name, job, Method::Classify, call).await?;
         read_classifications(&answer.views(), count)
     }
@@ -272,7 +316,7 @@ impl Dataplane {
             let outputs = regress_outputs(&signature)?;
             self.example_job(signature, examples, outputs, call)
         });
-        servable.metrics.examples(count);
+        servable.metrics.examples(call.api, count);
         let answer = self.run(servable, signature_name, job, Method::Regress, call).await?;
         read_regressions(&answer.views(), count)
     }
@@ -284,10 +328,10 @@ impl Dataplane {
         let id = self.reloads.next.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = tokio::sync::oneshot::channel();
         self.reloads.waiting.lock().insert(id, answer);
+        // Also when the client goes away.
+        let _forgotten = Forgotten(&self.reloads, id);
         announce(id);
-        let outcome = tokio::time::timeout(timeout, answered).await;
-        self.reloads.waiting.lock().remove(&id);
-        match outcome {
+        match tokio::time::timeout(timeout, answered).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(Status::unavailable("the server is shutting down")),
             Err(_) => Err(Status::deadline_exceeded(format!(
@@ -345,6 +389,7 @@ impl Dataplane {
     ) -> Result<Answer<'_>> {
         self.active.fetch_add(1, Ordering::AcqRel);
         let active = Active(&self.active);
+        let unanswered = Unanswered { servable, signature_name, call };
         let started = Instant::now();
         let ran = match job {
             Err(status) => Err(status),
@@ -355,10 +400,10 @@ impl Dataplane {
                 servable.channel.run(job).await.map(|outputs| (signature, rows, bytes_in, outputs))
             }
         };
+        let unanswered = std::mem::ManuallyDrop::new(unanswered);
         match ran {
             Ok((signature, rows, bytes_in, outputs)) => {
-                let timings = outputs.timings();
-                let bytes_out: usize = outputs.views().iter().map(|view| view.bytes.len()).sum();
+                let (timings, bytes_out) = (outputs.timings(), outputs.len_bytes());
                 let record = Record {
                     servable: Arc::clone(servable),
                     signature,
@@ -368,15 +413,13 @@ impl Dataplane {
                     ran: Instant::now(),
                     timings,
                     rows: rows.max(0) as u64,
-                    bytes: [bytes_in as u64, bytes_out as u64],
+                    bytes: [bytes_in as u64, bytes_out],
                     _active: active,
                 };
                 Ok(Answer { outputs, record })
             }
             Err(status) => {
-                // Only names of the model's own signatures become label values.
-                let known = servable.signatures.get(signature_name).map_or("", |signature| &signature.name);
-                servable.metrics.failed(known, call.api, &status, call.received.elapsed());
+                unanswered.failed(&status);
                 Err(status)
             }
         }

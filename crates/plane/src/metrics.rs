@@ -5,7 +5,7 @@
 //! are bounded: they come from loaded versions, and everything else is counted under [`UNKNOWN`].
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
@@ -189,6 +189,8 @@ pub enum Api {
     Grpc,
     /// REST.
     Rest,
+    /// Nobody: a recorded request, replayed before the version is available. It counts nowhere.
+    WarmUp,
 }
 
 impl Api {
@@ -196,6 +198,7 @@ impl Api {
         match self {
             Api::Grpc => "grpc",
             Api::Rest => "rest",
+            Api::WarmUp => "warm_up",
         }
     }
 }
@@ -217,12 +220,12 @@ impl Method {
     /// TensorFlow Serving's `API` label; its REST server writes it in lower case.
     fn label(self, api: Api) -> &'static str {
         match (self, api) {
-            (Method::Predict, Api::Grpc) => "Predict",
             (Method::Predict, Api::Rest) => "predict",
-            (Method::Classify, Api::Grpc) => "Classify",
+            (Method::Predict, _) => "Predict",
             (Method::Classify, Api::Rest) => "classify",
-            (Method::Regress, Api::Grpc) => "Regress",
+            (Method::Classify, _) => "Classify",
             (Method::Regress, Api::Rest) => "regress",
+            (Method::Regress, _) => "Regress",
             (Method::MultiInference, _) => "MultiInference",
         }
     }
@@ -409,11 +412,18 @@ pub struct ServableMetrics {
     metrics: Arc<Metrics>,
     model: String,
     version: String,
-    series: RwLock<HashMap<(Arc<str>, Api), Arc<Series>>>,
+    series: RwLock<HashMap<Arc<str>, Arc<BySignature>>>,
 }
 
-/// What a request counts in, found once a signature and API.
+/// The series of one signature, by API and method; most are never used.
+#[derive(Default)]
+struct BySignature([[OnceLock<Series>; 4]; 2]);
+
+/// What a request counts in, found once: looking a series up by its labels costs more than counting.
 struct Series {
+    request_count: IntCounter,
+    request_latency: Histogram,
+    runtime_latency: Histogram,
     ok: IntCounter,
     seconds: Histogram,
     stages: [Histogram; 4],
@@ -440,7 +450,12 @@ pub struct Done {
 impl ServableMetrics {
     /// Counts a request that ended well.
     pub fn done(&self, signature: &Arc<str>, api: Api, method: Method, done: &Done) {
-        let series = self.series(signature, api);
+        if api == Api::WarmUp {
+            return;
+        }
+        let by_signature = self.by_signature(signature);
+        let series =
+            by_signature.0[api as usize][method as usize].get_or_init(|| self.new_series(signature, api, method));
         series.ok.inc();
         series.seconds.observe(done.total.as_secs_f64());
         for (histogram, stage) in series.stages.iter().zip(done.stages) {
@@ -450,17 +465,16 @@ impl ServableMetrics {
         for (counter, bytes) in series.bytes.iter().zip(done.bytes) {
             counter.inc_by(bytes);
         }
-        let metrics = &self.metrics;
-        let entrypoint = if api == Api::Grpc { "GRPC" } else { "REST" };
-        metrics.request_count.with_label_values(&[self.model.as_str(), Code::Ok.name()]).inc();
-        let latency = metrics.request_latency.with_label_values(&[self.model.as_str(), method.label(api), entrypoint]);
-        latency.observe(done.total.as_micros() as f64);
-        let runtime = metrics.runtime_latency.with_label_values(&[self.model.as_str(), method.label(api), "TF1"]);
-        runtime.observe(done.stages[2].as_micros() as f64);
+        series.request_count.inc();
+        series.request_latency.observe(done.total.as_micros() as f64);
+        series.runtime_latency.observe(done.stages[2].as_micros() as f64);
     }
 
     /// Counts a request that ended with an error.
     pub fn failed(&self, signature: &str, api: Api, status: &Status, total: Duration) {
+        if api == Api::WarmUp {
+            return;
+        }
         let labels = [&self.model, &self.version, signature, api.label()];
         self.metrics
             .requests
@@ -471,26 +485,37 @@ impl ServableMetrics {
     }
 
     /// Counts the examples of a Classify, Regress or MultiInference request.
-    pub fn examples(&self, count: usize) {
+    pub fn examples(&self, api: Api, count: usize) {
+        if api == Api::WarmUp {
+            return;
+        }
         self.metrics.example_counts.with_label_values(&[&self.model]).observe(count as f64);
         self.metrics.example_count_total.with_label_values(&[&self.model]).inc_by(count as u64);
     }
 
-    fn series(&self, signature: &Arc<str>, api: Api) -> Arc<Series> {
-        let key = (Arc::clone(signature), api);
-        if let Some(series) = self.series.read().get(&key) {
-            return Arc::clone(series);
+    fn by_signature(&self, signature: &Arc<str>) -> Arc<BySignature> {
+        if let Some(found) = self.series.read().get(signature) {
+            return Arc::clone(found);
         }
-        let labels = [&self.model, &self.version, signature.as_ref(), api.label()];
+        Arc::clone(self.series.write().entry(Arc::clone(signature)).or_default())
+    }
+
+    fn new_series(&self, signature: &str, api: Api, method: Method) -> Series {
+        let Metrics { requests, seconds, stages, rows, bytes, .. } = &*self.metrics;
+        let labels = [self.model.as_str(), self.version.as_str(), signature, api.label()];
         let with = |last: &'static str| [labels[0], labels[1], labels[2], labels[3], last];
-        let series = Arc::new(Series {
-            ok: self.metrics.requests.with_label_values(&with(Code::Ok.name())),
-            seconds: self.metrics.seconds.with_label_values(&labels),
-            stages: STAGES.map(|stage| self.metrics.stages.with_label_values(&with(stage))),
-            rows: self.metrics.rows.with_label_values(&labels),
-            bytes: DIRECTIONS.map(|direction| self.metrics.bytes.with_label_values(&with(direction))),
-        });
-        Arc::clone(self.series.write().entry(key).or_insert(series))
+        let entrypoint = if api == Api::Grpc { "GRPC" } else { "REST" };
+        let tfs = |last: &'static str| [labels[0], method.label(api), last];
+        Series {
+            request_count: self.metrics.request_count.with_label_values(&[labels[0], Code::Ok.name()]),
+            request_latency: self.metrics.request_latency.with_label_values(&tfs(entrypoint)),
+            runtime_latency: self.metrics.runtime_latency.with_label_values(&tfs("TF1")),
+            ok: requests.with_label_values(&with(Code::Ok.name())),
+            seconds: seconds.with_label_values(&labels),
+            stages: STAGES.map(|stage| stages.with_label_values(&with(stage))),
+            rows: rows.with_label_values(&labels),
+            bytes: DIRECTIONS.map(|direction| bytes.with_label_values(&with(direction))),
+        }
     }
 }
 

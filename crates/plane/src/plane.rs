@@ -194,7 +194,7 @@ impl Plane {
             .map_err(|error| Status::invalid_argument(format!("the record is no PredictionLog: {error}")))?;
         self.runtime.block_on(async {
             let deadline = Some(tokio::time::Instant::now() + timeout);
-            let call = Call { api: Api::Grpc, deadline, received: Instant::now() };
+            let call = Call { api: Api::WarmUp, deadline, received: Instant::now() };
             grpc::replay(&self.dataplane, &servable, log, &call).await
         })
     }

@@ -4,8 +4,12 @@
 //! known before anything else starts; then accepted until told to stop; then drained: no new connections, GOAWAY on
 //! HTTP/2, `connection: close` on HTTP/1.1, and what is in flight may end.
 
+mod first_bytes;
+mod load;
+
 use std::future::Future;
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +24,10 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use crate::settings::TlsSettings;
+
+use first_bytes::FirstBytes;
+use load::Counted;
+pub use load::Load;
 
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -52,15 +60,19 @@ impl Listener {
         TcpListener::bind(address).await.map(Listener::Tcp).map_err(named)
     }
 
-    /// Binds a unix socket; a file that a dead server left behind is replaced, one that answers is not.
+    /// Binds a unix socket; a socket that a dead server left behind is replaced, one that answers and any other file is not.
     ///
     /// Errors: the operating system's, with the path in its text.
     pub async fn unix(path: &str) -> io::Result<Listener> {
         let named =
             |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on the socket {path}: {error}"));
-        if std::os::unix::net::UnixStream::connect(path)
-            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
-        {
+        // Connecting to a plain file is refused as well.
+        let is_socket = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
+        let is_dead = || {
+            std::os::unix::net::UnixStream::connect(path)
+                .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+        };
+        if is_socket && is_dead() {
             std::fs::remove_file(path).map_err(named)?;
         }
         let listener = UnixListener::bind(path).map_err(named)?;
@@ -95,6 +107,8 @@ pub struct Protocol {
     pub header_read_timeout: Duration,
     /// TLS, where it is wanted.
     pub tls: Option<TlsAcceptor>,
+    /// Where connections and requests are counted.
+    pub load: Arc<Load>,
 }
 
 /// Accepts and serves connections until `stop` turns true, then lets those that are open end.
@@ -114,6 +128,8 @@ where
             accepted = accept(&listener) => match accepted {
                 Ok(Stream::Tcp(stream)) => spawn(stream, protocol.clone(), service.clone(), stop.clone()),
                 Ok(Stream::Unix(stream)) => spawn(stream, protocol.clone(), service.clone(), stop.clone()),
+                // The client went away while it waited: none of our business, and nobody else's delay.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     // Out of descriptors, mostly: a pause lets others close theirs, and a busy loop would not.
                     tracing::warn!(%error, listener = listener.local(), "cannot accept a connection");
@@ -138,8 +154,8 @@ async fn accept(listener: &Listener) -> io::Result<Stream> {
     match listener {
         Listener::Tcp(listener) => {
             let (stream, _) = listener.accept().await?;
-            // Small answers must not wait for more.
-            stream.set_nodelay(true)?;
+            // Small answers must not wait for more. A connection that is gone already refuses, and ends by itself.
+            let _ = stream.set_nodelay(true);
             Ok(Stream::Tcp(stream))
         }
         Listener::Unix(listener, _) => listener.accept().await.map(|(stream, _)| Stream::Unix(stream)),
@@ -156,7 +172,9 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let share = protocol.load.connection();
     tokio::spawn(async move {
+        let _counted = share;
         let Some(tls) = protocol.tls.clone() else { return connection(stream, &protocol, service, stop).await };
         match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
             Ok(Ok(stream)) => connection(stream, &protocol, service, stop).await,
@@ -189,6 +207,8 @@ where
         .max_concurrent_streams(None)
         .keep_alive_interval(Duration::from_secs(60))
         .keep_alive_timeout(Duration::from_secs(20));
+    let stream = FirstBytes::within(protocol.header_read_timeout, stream, !protocol.http2_only);
+    let service = Counted { service, load: Arc::clone(&protocol.load) };
     let serving = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(serving);
     let ended = tokio::select! {
@@ -232,7 +252,7 @@ pub fn tls_acceptor(settings: &TlsSettings) -> io::Result<TlsAcceptor> {
         false => Arc::new(NoClientAuth) as Arc<dyn tokio_rustls::rustls::server::danger::ClientCertVerifier>,
         true => {
             let mut roots = RootCertStore::empty();
-            for certificate in certificates(&settings.client_ca, "custom_ca")? {
+            for certificate in certificates(&settings.client_ca, "custom_ca, which client_verify needs")? {
                 roots.add(certificate).map_err(|error| bad("custom_ca", &error))?;
             }
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));

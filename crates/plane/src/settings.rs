@@ -45,7 +45,7 @@ pub struct TlsSettings {
     pub key: String,
     /// The server's certificate chain.
     pub cert: String,
-    /// Certificate authority for clients' certificates; empty for the usual ones.
+    /// Certificate authority for clients' certificates; needed with `client_verify`.
     #[serde(default)]
     pub client_ca: String,
     /// Refuse clients without a valid certificate.

@@ -125,10 +125,21 @@ impl<'a> TensorView<'a> {
     }
 }
 
+/// Dimensions that a tensor may have; the frames to workers count them in one byte.
+///
+/// Source: tensorflow/core/framework/tensor_shape.h (TensorShapeRep::MaxDimensions).
+pub const MAX_RANK: usize = 254;
+
 /// How many elements a tensor of this shape has.
 ///
-/// Errors: INVALID_ARGUMENT for a negative dimension or a product beyond 2^63.
+/// Errors: INVALID_ARGUMENT for a negative dimension, a product beyond 2^63, or more than [`MAX_RANK`] dimensions.
 pub fn element_count(shape: &[i64]) -> Result<usize> {
+    if shape.len() > MAX_RANK {
+        return Err(Status::invalid_argument(format!(
+            "{} dimensions are more than the {MAX_RANK} that a tensor can have",
+            shape.len()
+        )));
+    }
     shape
         .iter()
         .try_fold(1usize, |count, dim| count.checked_mul(usize::try_from(*dim).ok()?))
@@ -154,6 +165,13 @@ mod tests {
         assert_eq!(error.message, "a float tensor of shape [1099511627776] needs 4398046511104 bytes, got 8");
         assert!(Tensor::raw(DType::Float, smallvec![-1], Bytes::new()).is_err());
         assert!(Tensor::raw(DType::Float, smallvec![i64::MAX, i64::MAX], Bytes::new()).is_err());
+    }
+
+    #[test]
+    fn a_tensor_has_at_most_254_dimensions() {
+        assert_eq!(element_count(&[1; MAX_RANK]), Ok(1));
+        let error = element_count(&[1; 300]).unwrap_err();
+        assert_eq!(error.message, "300 dimensions are more than the 254 that a tensor can have");
     }
 
     #[test]

@@ -54,7 +54,8 @@ impl pb::health_server::Health for Health {
         let service = request.into_inner().service;
         let dataplane = Arc::clone(&self.dataplane);
         let mut last = None;
-        let changes = WatchStream::new(self.dataplane.changes());
+        let open = Arc::clone(&self.dataplane);
+        let changes = WatchStream::new(self.dataplane.changes()).take_while(move |_| !open.watches_end());
         let statuses = changes.filter_map(move |_| {
             let now = status(&dataplane, &service).unwrap_or(ServingStatus::ServiceUnknown);
             (last.replace(now) != Some(now)).then(|| Ok(response(now)))

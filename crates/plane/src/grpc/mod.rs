@@ -2,13 +2,22 @@
 
 mod deadline;
 mod health;
+mod messages;
 mod model_service;
 mod prediction_service;
 mod replay;
 mod status;
 
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
+use hyper::body::Incoming;
+use hyper::header::{HeaderMap, CONTENT_TYPE};
+use hyper::{Request, Response, StatusCode};
+use tonic::body::Body;
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 
@@ -21,37 +30,106 @@ use crate::pb::tensorflow::serving::ModelSpec;
 use crate::routes::ModelAddress;
 use crate::status::{Result, Status};
 
+use messages::{Limits, Messages};
 pub use model_service::ReloadRequest;
 pub use replay::replay;
 pub use status::to_grpc;
 
+/// Every gRPC service behind the bounds that all of them share.
+#[derive(Clone)]
+pub struct Services {
+    routes: Routes,
+    limits: Limits,
+}
+
 /// All services; `on_reload` is told of each HandleReloadConfigRequest.
-pub fn services(dataplane: &Arc<Dataplane>, on_reload: Arc<dyn Fn(ReloadRequest) + Send + Sync>) -> Routes {
-    let limit = dataplane.settings.max_message_bytes;
+pub fn services(dataplane: &Arc<Dataplane>, on_reload: Arc<dyn Fn(ReloadRequest) + Send + Sync>) -> Services {
+    let limits =
+        Limits { message: dataplane.settings.max_message_bytes, unpacked: dataplane.settings.max_decompressed_bytes };
     let prediction =
         PredictionServiceServer::new(prediction_service::PredictionService { dataplane: Arc::clone(dataplane) })
+            // Named to clients that send another one; gzip itself never gets this far.
             .accept_compressed(CompressionEncoding::Gzip)
             .send_compressed(CompressionEncoding::Gzip)
-            .max_decoding_message_size(limit.min(dataplane.settings.max_decompressed_bytes.max(limit)))
-            .max_encoding_message_size(limit);
+            .max_decoding_message_size(limits.message)
+            .max_encoding_message_size(limits.message);
     let models = ModelServiceServer::new(model_service::ModelService { dataplane: Arc::clone(dataplane), on_reload })
         .accept_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Gzip)
-        .max_decoding_message_size(limit);
+        .max_decoding_message_size(limits.message);
     let health = HealthServer::new(health::Health { dataplane: Arc::clone(dataplane) });
     let routes = Routes::new(prediction).add_service(models).add_service(health);
-    match dataplane.settings.reflection {
+    let routes = match dataplane.settings.reflection {
         false => routes,
-        true => {
-            let builder = || {
-                tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(pb::DESCRIPTOR_SET)
-            };
-            // Old and new clients ask under different names.
-            routes
-                .add_service(builder().build_v1().expect("the descriptors compiled"))
-                .add_service(builder().build_v1alpha().expect("the descriptors compiled"))
+        true => with_reflection(routes),
+    };
+    Services { routes: routes.prepare(), limits }
+}
+
+/// Old and new clients ask under different names.
+fn with_reflection(routes: Routes) -> Routes {
+    let builder =
+        || tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(pb::DESCRIPTOR_SET);
+    routes
+        .add_service(builder().build_v1().expect("the descriptors compiled"))
+        .add_service(builder().build_v1alpha().expect("the descriptors compiled"))
+}
+
+impl hyper::service::Service<Request<Incoming>> for Services {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn call(&self, mut request: Request<Incoming>) -> Answer {
+        if !is_grpc(request.headers()) {
+            return Answer::Refused;
+        }
+        let gzip = take_encoding(request.headers_mut());
+        let request = request.map(|body| Messages::new(body, self.limits, gzip));
+        // Routing is always ready: `prepare` has built it.
+        Answer::Routed(tower::Service::call(&mut self.routes.clone(), request))
+    }
+}
+
+/// The answer to one call.
+pub enum Answer {
+    /// What came is not gRPC.
+    Refused,
+    /// A service answers.
+    Routed(<Routes as tower::Service<Request<Messages<Incoming>>>>::Future),
+}
+
+impl Future for Answer {
+    type Output = std::result::Result<Response<Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Answer::Routed(future) => Pin::new(future).poll(cx),
+            Answer::Refused => {
+                let mut response = Response::new(Body::empty());
+                *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+                Poll::Ready(Ok(response))
+            }
         }
     }
+}
+
+/// Source: the gRPC protocol over HTTP/2, Content-Type: anything else is answered with HTTP status 415.
+fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// Whether the request's messages are gzip, which [`Messages`] unpacks.
+///
+/// Only then is the answer packed as well: official clients accept gzip in every call without wanting it, and packing costs
+/// more than most models.
+fn take_encoding(headers: &mut HeaderMap) -> bool {
+    let gzip = headers.get("grpc-encoding").is_some_and(|value| value == "gzip");
+    match gzip {
+        true => headers.remove("grpc-encoding"),
+        false => headers.remove("grpc-accept-encoding"),
+    };
+    gzip
 }
 
 /// Which version a request's spec means, and the name of the signature.
@@ -62,9 +140,8 @@ fn address(spec: Option<ModelSpec>) -> Result<(ModelAddress, String)> {
     let spec = spec.ok_or_else(|| Status::invalid_argument("Missing ModelSpec"))?;
     let (version, label) = match spec.version_choice {
         Some(VersionChoice::Version(version)) => (Some(version), None),
-        // An empty label is no label.
-        Some(VersionChoice::VersionLabel(label)) if !label.is_empty() => (None, Some(label)),
-        Some(VersionChoice::VersionLabel(_)) | None => (None, None),
+        Some(VersionChoice::VersionLabel(label)) => (None, Some(label)),
+        None => (None, None),
     };
     Ok((ModelAddress { name: spec.name, version, label }, spec.signature_name))
 }

@@ -57,8 +57,8 @@ ANSWERS: tuple[Rest, ...] = (
         answer={"predictions": [[2.5]]},
     ),
     Rest(
-        "names-ignore-case",
-        "/V1/MODELS/half_plus_two:PREDICT",
+        "the-path-ignores-case",
+        "/V1/Models/half_plus_two:predict",
         '{"instances": [[1.0]]}',
         answer={"predictions": [[2.5]]},
     ),

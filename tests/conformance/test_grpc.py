@@ -101,7 +101,6 @@ REFUSED = (
     Refused("shape-that-overflows", set_content(b"\0" * 4, 2**62, 2**62, 4), "INVALID_ARGUMENT", ""),
     Refused("huge-shape-no-values", set_values([], 2**40, 1), "INVALID_ARGUMENT", ""),
     Refused("negative-dimension", set_values([1.0], -1, 1), "INVALID_ARGUMENT", ""),
-    Refused("more-values-than-shape", set_values([1.0, 2.0, 3.0], 1, 1), "INVALID_ARGUMENT", ""),
     Refused("unknown-rank", unknown_rank, "INVALID_ARGUMENT", ""),
     Refused("no-dtype", set_values([1.0], 1, 1, dtype=types_pb2.DT_INVALID), "INVALID_ARGUMENT", ""),
     Refused("reference-dtype", set_values([1.0], 1, 1, dtype=types_pb2.DT_FLOAT_REF), "INVALID_ARGUMENT", ""),
@@ -127,6 +126,13 @@ def test_one_value_fills_the_whole_shape(subject: Subject) -> None:
     set_values([2.0], 3, 1)(request)
     response = subject.client.prediction.Predict(request, timeout=TIMEOUT_S)
     assert list(response.outputs["y"].float_val) == [3.0, 3.0, 3.0]
+
+
+def test_values_beyond_the_shape_are_ignored_as_tensorflow_does(subject: Subject) -> None:
+    request = half(subject.client)
+    set_values([2.0, 8.0, 9.0], 1, 1)(request)
+    response = subject.client.prediction.Predict(request, timeout=TIMEOUT_S)
+    assert list(response.outputs["y"].float_val) == [3.0]
 
 
 def test_output_filter_leaves_only_what_was_named(subject: Subject) -> None:

@@ -20,6 +20,11 @@ def sent(subject: Subject, case: Rest) -> Answer:
     return http(subject.url + case.path, case.body, **dict(case.headers))
 
 
+def without_space(text: str) -> str:
+    """How JSON is laid out is the pretty printer's affair; every character between is compared."""
+    return "".join(text.split())
+
+
 @pytest.mark.parametrize("case", ANSWERS, ids=lambda case: case.id)
 def test_a_good_body_is_answered(subject: Subject, case: Rest) -> None:
     answer = sent(subject, case)
@@ -27,7 +32,7 @@ def test_a_good_body_is_answered(subject: Subject, case: Rest) -> None:
     assert answer.headers["content-type"] == "application/json"
     if case.answer is not None:
         assert answer.json == case.answer
-    assert case.text in " ".join(answer.body.decode().split())
+    assert without_space(case.text) in without_space(answer.body.decode())
 
 
 @pytest.mark.parametrize("case", REFUSALS, ids=lambda case: case.id)
@@ -108,7 +113,7 @@ def test_the_list_of_models_names_version_state_engine_and_worker(subject: Subje
     if subject.name != "seaway":
         pytest.skip("TensorFlow Serving has no list of models")
     listing = {model["name"]: model for model in http(f"{subject.url}/v1/models").json["models"]}
-    assert listing["two_versions"]["labels"] == {"stable": 123, "canary": 124}
+    assert listing["two_versions"]["labels"] == {"stable": "123", "canary": "124"}
     (version,) = listing["half_plus_two"]["versions"]
     assert version["state"] == "AVAILABLE"
     assert version["engine"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+import grpc
 import pytest
 
 from tests.clients import Client, failure
@@ -47,35 +49,39 @@ def test_a_reload_with_a_bad_model_says_so_and_serves_the_good_one(
     server = start({"two": models.path("half_plus_two")}, *ONCE)
     client = connect(server)
     wanted = {"two": models.path("half_plus_two"), "bad": store.base("bad"), "three": models.path("half_plus_three")}
-    response = client.reload(config_text(wanted))
-    assert response.status.error_code != 0
-    assert "bad" in response.status.error_message
+    code, message = failure(lambda: client.reload(config_text(wanted)))
+    assert code != "DEADLINE_EXCEEDED"
+    assert "bad" in message
     assert client.arrays("two", x=[[2.0]])["y"].tolist() == [[3.0]]
     server.wait_state("three", 123)
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("wrong", "why"),
     [
-        ('model_config_list { config { name: "a" base_path: "/x" model_platform: "tensorflow" } '
-         'config { name: "a" base_path: "/y" model_platform: "tensorflow" } }', "a"),
-        ('model_config_list { config { name: "a" base_path: "relative" model_platform: "tensorflow" } }', "relative"),
-        ('model_config_list { config { name: "a" base_path: "/x" model_platform: "caffe" } }', "caffe"),
-        ("", ""),
+        ('name: "a" base_path: "/x" model_platform: "tensorflow" } config { name: "a" base_path: "/y"', "'a'"),
+        ('name: "a" base_path: "relative" model_platform: "tensorflow"', "relative"),
+        ('name: "a" base_path: "/x" model_platform: "caffe"', "caffe"),
+        ('base_path: "/x" model_platform: "tensorflow"', "name"),
     ],
-    ids=["duplicate-name", "relative-path", "unknown-platform", "empty"],
-)  # fmt: skip
-def test_a_reload_that_makes_no_sense_is_refused_and_changes_nothing(
-    start: Start, connect: Connect, models: Models, text: str, why: str
+    ids=["duplicate-name", "relative-path", "unknown-platform", "no-name"],
+)
+def test_a_reload_with_an_entry_that_makes_no_sense_says_so_and_serves_the_rest(
+    start: Start, connect: Connect, models: Models, wrong: str, why: str
 ) -> None:
     server = start({"two": models.path("half_plus_two")})
     client = connect(server)
-    try:
-        message = client.reload(text).status.error_message
-    except Exception as error:
-        message = str(error)
-    assert message
+    good = config_text({"two": models.path("half_plus_two")})
+    code, message = failure(lambda: client.reload(good.removesuffix("}\n") + f"config {{ {wrong} }} }}"))
+    assert code in {"INVALID_ARGUMENT", "FAILED_PRECONDITION"}
     assert why in message
+    assert client.arrays("two", x=[[2.0]])["y"].tolist() == [[3.0]]
+
+
+def test_an_empty_reload_changes_nothing(start: Start, connect: Connect, models: Models) -> None:
+    client = connect(start({"two": models.path("half_plus_two")}))
+    with suppress(grpc.RpcError):
+        client.reload("")
     assert client.arrays("two", x=[[2.0]])["y"].tolist() == [[3.0]]
 
 
@@ -128,9 +134,8 @@ def test_a_label_for_a_version_that_is_not_available_is_refused(start: Start, co
     [
         ("model_config_list {\n  config { name: 'a' base_path }\n}", "2:"),
         (config_text({"a": "/x"}) + config_text({"a": "/y"}), "a"),
-        ("", ""),
     ],
-    ids=["syntax-error", "duplicate-names", "empty-file"],
+    ids=["syntax-error", "duplicate-names"],
 )
 def test_a_wrong_config_file_ends_the_server_with_a_message(
     start: Start, tmp_path: Path, config: str, says: str

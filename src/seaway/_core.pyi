@@ -5,6 +5,16 @@ What crosses is data, rarely: JSON documents, serialized messages, file descript
 
 from typing import final
 
+__all__ = [
+    "Plane",
+    "StatusError",
+    "TensorFlowModel",
+    "descriptor_set",
+    "die_with_parent",
+    "metrics_catalogue",
+    "preload_tensorflow",
+]
+
 class StatusError(Exception):
     """A failed operation."""
 

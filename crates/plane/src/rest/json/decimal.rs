@@ -121,7 +121,7 @@ impl Float {
         let mantissa = self.mantissa | 1 << self.mantissa_bits;
         let bias = (self.largest_exponent >> 1) + self.mantissa_bits as i32;
         let binary_exponent = self.exponent - bias;
-        // log10(2) is 1233 / 4096, a little more; the guess is right or one too small.
+        // 1233 / 4096 is a little less than log10(2): the guess is right or one too small.
         let mut exponent = ((binary_exponent + self.mantissa_bits as i32) * 1233) >> 12;
         let (scaled, whole) = loop {
             let scaled = scale(mantissa, self.mantissa_bits + 1, binary_exponent, self.digits as i32 - 1 - exponent)?;

@@ -34,6 +34,7 @@ class Load:
     connections: int = 1
     streams: int = 1  # per connection, gRPC only
     seconds: float = 3.0
+    warm_up: float = 0.5
     rate: float | None = None
 
     @property
@@ -48,6 +49,7 @@ class Load:
             "input": self.subject.input,
             "connections": self.connections,
             "seconds": self.seconds,
+            "warm-up": self.warm_up,
         }
         if self.api == "grpc":
             named["streams"] = self.streams

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from bench import load, processes, table
 from bench.load import Load
-from bench.models import HALF_PLUS_TWO, LARGE, MNIST_CNN, Store
+from bench.models import HALF_PLUS_TWO, LARGE, MNIST_CNN, Store, Subject, as_named
 from bench.processes import Member
 from tests.server import Server, config_text
 
@@ -36,7 +36,7 @@ def measure(directory: Path, console: Console) -> dict[str, Any]:
     try:
         server.wait_ready()
         for subject in subjects:
-            load.run(Load("grpc", server.grpc_address, subject, seconds=0.5))
+            _ask(server, subject)
         before = _at_rest(server)
         _show(console, "Memory at rest, each model asked for a second", before)
         begin = time.monotonic()
@@ -46,7 +46,7 @@ def measure(directory: Path, console: Console) -> dict[str, Any]:
             server.wait_state(LARGE.name, version - 1, "END", SWAP_LIMIT_S)
             store.remove(LARGE.name, version - 1)
         swaps_s = time.monotonic() - begin
-        load.run(Load("grpc", server.grpc_address, LARGE, seconds=0.5))
+        _ask(server, LARGE)
         after = _at_rest(server)
         _show(console, f"Memory after {SWAPS} hot swaps of {LARGE.name} ({swaps_s / SWAPS:.1f} s each)", after)
     finally:
@@ -54,9 +54,19 @@ def measure(directory: Path, console: Console) -> dict[str, Any]:
     return {"swaps": SWAPS, "swaps_s": swaps_s, "before": _plain(before), "after": _plain(after)}
 
 
+def _ask(server: Server, subject: Subject) -> None:
+    load.run(Load("grpc", server.grpc_address, as_named(server, subject), seconds=1.0, warm_up=0.0))
+
+
 def _at_rest(server: Server) -> list[Member]:
     time.sleep(REST_S)
-    return processes.members(server.process.pid)
+    workers = {
+        int(held["worker_pid"]): f"worker {model}/{version}"
+        for model, versions in server.listing().items()
+        for version, held in versions.items()
+        if held.get("worker_pid")
+    }
+    return processes.members(server.process.pid, workers)
 
 
 def _show(console: Console, title: str, members: list[Member]) -> None:

@@ -6,10 +6,11 @@ The store is a copy: hot swaps add and remove versions, and the cache of built m
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.models import cache
+from tests.server import Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,20 @@ def saved_model(subject: Subject) -> Path:
     return cache.Models(cache.default_directory()).version(subject.name)
 
 
+def as_named(server: Server, subject: Subject) -> Subject:
+    """The subject with its only input's name as a server that serves it says: Keras numbers those it names itself."""
+    metadata = server.get(f"/v1/models/{subject.name}/metadata").json["metadata"]
+    (name,) = metadata["signature_def"]["signature_def"]["serving_default"]["inputs"]
+    _, _, values = subject.input.partition("=")
+    return replace(subject, input=f"{name}={values}")
+
+
 class Store:
     """Base paths below one directory, each with versions of one model."""
 
     def __init__(self, directory: Path) -> None:
-        """Start empty, whatever an earlier run left."""
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(parents=True)
+        """Start empty."""
+        directory.mkdir()
         self.directory = directory
 
     def base_path(self, name: str) -> Path:

@@ -9,7 +9,7 @@ Source: proc_pid_smaps_rollup(5).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -38,13 +38,16 @@ class Member:
     usage: Usage
 
 
-def members(server_pid: int) -> list[Member]:
-    """Every process of a server, the server itself first; one that ends meanwhile is left out."""
+def members(server_pid: int, workers: Mapping[int, str]) -> list[Member]:
+    """Every process of a server, the server itself first; `workers` names those that hold a version.
+
+    One that ends meanwhile is left out.
+    """
     server = psutil.Process(server_pid)
     found = []
     for process in [server, *server.children(recursive=True)]:
         with suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
-            found.append(_member(process, server_pid))
+            found.append(_member(process, server_pid, workers))
     return found
 
 
@@ -54,18 +57,10 @@ def total(of: Iterable[Member]) -> Usage:
     return Usage(*(sum(usage[name] for usage in usages) for name in Usage.__slots__))
 
 
-def _member(process: psutil.Process, server_pid: int) -> Member:
+def _member(process: psutil.Process, server_pid: int, workers: Mapping[int, str]) -> Member:
     times = process.cpu_times()
     text = Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="ascii")
     measured = parse_smaps_rollup(text, times.user + times.system)
     usage = Usage(measured.rss_bytes, measured.pss_bytes, measured.private_bytes, measured.cpu_seconds)
-    return Member(_role(process, server_pid), process.pid, usage)
-
-
-def _role(process: psutil.Process, server_pid: int) -> str:
-    if process.pid == server_pid:
-        return "plane and manager"
-    # A worker keeps its fork server's command line and renames itself.
-    if process.ppid() == server_pid and "forkserver" in " ".join(process.cmdline()):
-        return "fork server"
-    return f"worker {process.name()}"
+    role = "plane and manager" if process.pid == server_pid else workers.get(process.pid, "fork server")
+    return Member(role, process.pid, usage)

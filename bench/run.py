@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -43,13 +44,19 @@ def arguments() -> argparse.Namespace:
     return options
 
 
+def _empty(directory: Path) -> Path:
+    """Return the directory without what an earlier run left: its ports would be taken for the new server's."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    return directory
+
+
 def main() -> int:
     """Run the parts, write the results, and return the exit status."""
     options = arguments()
     if not load.PROGRAM.exists():
         print(f"{load.PROGRAM} is missing: cargo build --release -p seaway-bench", file=sys.stderr)
         return 2
-    options.out.mkdir(parents=True, exist_ok=True)
     for subject in (HALF_PLUS_TWO, MNIST_CNN, LARGE):
         saved_model(subject)
     console = Console(width=None if sys.stdout.isatty() else 120)
@@ -57,7 +64,7 @@ def main() -> int:
     console.print(machine.this_machine().line())
     begin = time.monotonic()
     for part in options.parts or PARTS:
-        measured[part] = PARTS[part](options.out / part, console)
+        measured[part] = PARTS[part](_empty(options.out / part), console)
     results = options.out / "results.json"
     results.write_text(json.dumps(measured, indent=1) + "\n")
     console.print(f"{time.monotonic() - begin:.0f} s; every number: {results}")

@@ -99,7 +99,7 @@ def _cell(server: Server, subject: Subject, shape: Shape, seconds: float) -> dic
 
 
 def _processor_seconds(server: Server) -> dict[str, float]:
-    family = processes.members(server.process.pid)
+    family = processes.members(server.process.pid, {})
     plane = [member for member in family if member.pid == server.process.pid]
     rest = [member for member in family if member.pid != server.process.pid]
     return {"plane": processes.total(plane).cpu_seconds, "worker": processes.total(rest).cpu_seconds}

@@ -38,7 +38,7 @@ pub async fn run<P: Place>(places: Vec<P>, options: &LoadOptions) -> Result<Valu
     let until = from + options.seconds;
     let pace = Rc::new(match options.rate {
         None => Pace::closed(options.count, until),
-        Some(rate) => Pace::open(options.count, until, start, rate),
+        Some(rate) => Pace::open(options.count, until, rate),
     });
     let tally = Rc::new(RefCell::new(Tally::new(from)));
     let processor = processor_time::own();

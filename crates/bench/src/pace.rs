@@ -27,7 +27,7 @@ pub struct Pace {
 
 /// The requests of an open loop that are due and not yet taken.
 struct Due {
-    start: Instant,
+    start: Cell<Instant>,
     interval: Duration,
     fallen: Cell<u64>,
     queue: RefCell<VecDeque<Instant>>,
@@ -40,10 +40,10 @@ impl Pace {
         Pace { left: Cell::new(count), until: Cell::new(until), due: None }
     }
 
-    /// `rate` requests a second from `start` on, at most `count`, none after `until`.
-    pub fn open(count: u64, until: Instant, start: Instant, rate: f64) -> Pace {
+    /// `rate` requests a second from [`Pace::drive`] on, at most `count`, none after `until`.
+    pub fn open(count: u64, until: Instant, rate: f64) -> Pace {
         let due = Due {
-            start,
+            start: Cell::new(Instant::now()),
             interval: Duration::from_secs_f64(1.0 / rate),
             fallen: Cell::new(0),
             queue: RefCell::default(),
@@ -72,6 +72,8 @@ impl Pace {
     /// Lets an open loop's requests fall due until the end; returns at once for a closed loop.
     pub async fn drive(&self) -> io::Result<()> {
         let Some(due) = &self.due else { return Ok(()) };
+        // Before the timer starts: the difference is charged to the server, not given to it.
+        due.start.set(Instant::now());
         // SAFETY: an owned descriptor answers with the same open one for as long as it lives.
         let timer = unsafe { AsyncFd::register_with_interest(timer(due.interval)?, Interest::READABLE) }?;
         while Instant::now() < self.until.get() && self.left.get() > 0 {
@@ -103,7 +105,8 @@ impl Due {
         for _ in 0..count {
             let index = self.fallen.get() + 1;
             self.fallen.set(index);
-            let moment = self.start + Duration::from_nanos((self.interval.as_nanos() as u64).saturating_mul(index));
+            let moment =
+                self.start.get() + Duration::from_nanos((self.interval.as_nanos() as u64).saturating_mul(index));
             self.queue.borrow_mut().push_back(moment);
             self.changed.notify_one();
         }
@@ -170,8 +173,9 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn requests_that_were_kept_waiting_keep_the_moment_they_were_due() {
         let start = Instant::now();
-        let pace = Pace::open(u64::MAX, start + HOUR, start, 1000.0);
+        let pace = Pace::open(u64::MAX, start + HOUR, 1000.0);
         let due = pace.due.as_ref().unwrap();
+        due.start.set(start);
         due.fall(1);
         due.fall(3);
         let offsets: Vec<_> = taken(&pace, 4).await.into_iter().map(|moment| moment - start).collect();
@@ -181,7 +185,7 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn an_open_loop_gives_every_request_and_then_ends() {
         let start = Instant::now();
-        let pace = Pace::open(20, start + HOUR, start, 100_000.0);
+        let pace = Pace::open(20, start + HOUR, 100_000.0);
         let (driven, moments) = tokio::join!(pace.drive(), taken(&pace, 100));
         driven.unwrap();
         assert_eq!(moments.len(), 20);

@@ -26,12 +26,12 @@ fi
 have cc || lack "a C compiler (cc)" "install one (Debian: apt-get install build-essential)"
 
 if ! have cargo || ! have rustc; then
-    lack "Rust 1.85 or newer (cargo, rustc)" "install it with rustup (https://rustup.rs) and put ~/.cargo/bin on PATH"
+    lack "Rust 1.87 or newer (cargo, rustc)" "install it with rustup (https://rustup.rs) and put ~/.cargo/bin on PATH"
 else
     version=$(rustc --version | cut -d' ' -f2)
     minor=$(echo "$version" | cut -d. -f2)
-    if [ "$(echo "$version" | cut -d. -f1)" -le 1 ] && [ "$minor" -lt 85 ]; then
-        lack "Rust 1.85 or newer (rustc is $version)" "update it: rustup update stable"
+    if [ "$(echo "$version" | cut -d. -f1)" -le 1 ] && [ "$minor" -lt 87 ]; then
+        lack "Rust 1.87 or newer (rustc is $version)" "update it: rustup update stable"
     fi
 fi
 

@@ -38,27 +38,33 @@ impl Message for RawMessage {
         buf: &mut impl Buf,
         ctx: DecodeContext,
     ) -> Result<(), DecodeError> {
-        encode_key(tag, wire_type, &mut self.bytes);
         match wire_type {
             WireType::LengthDelimited => {
                 let value = varint::take_delimited(buf)?;
+                encode_key(tag, wire_type, &mut self.bytes);
                 encode_varint(value.len() as u64, &mut self.bytes);
                 self.bytes.put_slice(&value);
                 Ok(())
             }
             WireType::Varint => {
-                encode_varint(prost::encoding::decode_varint(buf)?, &mut self.bytes);
+                let value = prost::encoding::decode_varint(buf)?;
+                encode_key(tag, wire_type, &mut self.bytes);
+                encode_varint(value, &mut self.bytes);
                 Ok(())
             }
             WireType::ThirtyTwoBit => {
-                self.bytes.put_slice(&varint::take(buf, 4)?);
+                let value = varint::take(buf, 4)?;
+                encode_key(tag, wire_type, &mut self.bytes);
+                self.bytes.put_slice(&value);
                 Ok(())
             }
             WireType::SixtyFourBit => {
-                self.bytes.put_slice(&varint::take(buf, 8)?);
+                let value = varint::take(buf, 8)?;
+                encode_key(tag, wire_type, &mut self.bytes);
+                self.bytes.put_slice(&value);
                 Ok(())
             }
-            // Groups are proto2 only and in none of these messages: skipping refuses malformed ones.
+            // Groups are proto2 only and in none of these messages: they are left out, and malformed ones refused.
             WireType::StartGroup | WireType::EndGroup => prost::encoding::skip_field(wire_type, tag, buf, ctx),
         }
     }
@@ -82,5 +88,22 @@ mod tests {
         let spec = ModelSpec { name: "m".into(), signature_name: "s".into(), version_choice: None };
         let bytes = spec.encode_to_vec();
         assert_eq!(RawMessage::decode(bytes.as_slice()).unwrap().encode_to_vec(), bytes);
+    }
+
+    #[test]
+    fn every_wire_type_passes_in_order_and_groups_are_left_out() {
+        let before = [0x08, 0x96, 0x01, 0x15, 1, 2, 3, 4, 0x19, 1, 2, 3, 4, 5, 6, 7, 8];
+        let group = [0x23, 0x08, 0x01, 0x24];
+        let after = [0x2a, 2, b'h', b'i'];
+        let decoded = RawMessage::decode([&before[..], &group, &after].concat().as_slice()).unwrap();
+        assert_eq!(decoded.into_bytes(), [&before[..], &after].concat());
+    }
+
+    #[test]
+    fn every_truncation_is_refused() {
+        let bytes = [0x08, 0x96, 0x01, 0x2a, 2, b'h', b'i'];
+        for end in [1, 2, 4, 5, 6] {
+            assert!(RawMessage::decode(&bytes[..end]).is_err(), "{end} bytes");
+        }
     }
 }

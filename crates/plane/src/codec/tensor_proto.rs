@@ -11,6 +11,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use prost::encoding::{encode_varint, DecodeContext, WireType};
 use prost::{DecodeError, Message};
 use seaway_wire::DType;
+use smallvec::SmallVec;
 
 use super::varint;
 use crate::pb::tensorflow::TensorShapeProto;
@@ -22,7 +23,6 @@ const MAX_REPEATED_BYTES: usize = 16 << 20;
 
 const TAG_DTYPE: u32 = 1;
 const TAG_SHAPE: u32 = 2;
-const TAG_VERSION: u32 = 3;
 const TAG_CONTENT: u32 = 4;
 const TAG_STRING: u32 = 8;
 
@@ -33,15 +33,45 @@ pub struct TensorProto {
     shape: Option<TensorShapeProto>,
     content: Bytes,
     strings: Vec<Bytes>,
-    /// Values of the numeric fields in the order of arrival: tag, and payload in its packed form.
-    values: Vec<(u32, Bytes)>,
+    /// The numeric fields that came, one entry a tag.
+    values: SmallVec<[(u32, Values); 1]>,
+}
+
+/// The values of one field, in their packed form.
+#[derive(Clone, Debug, PartialEq)]
+enum Values {
+    /// A slice of the message: how every ordinary writer sends them.
+    Slice(Bytes),
+    /// Several packed runs, or values sent one by one.
+    Joined(BytesMut),
+}
+
+impl Values {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Values::Slice(bytes) => bytes,
+            Values::Joined(bytes) => bytes,
+        }
+    }
+
+    /// What has come so far, to append to.
+    fn joined(&mut self) -> &mut BytesMut {
+        if let Values::Slice(bytes) = self {
+            *self = Values::Joined(BytesMut::from(&bytes[..]));
+        }
+        match self {
+            Values::Joined(bytes) => bytes,
+            Values::Slice(_) => unreachable!("it was joined above"),
+        }
+    }
 }
 
 /// How one field holds its values.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Packing {
     Varint,
-    Fixed(usize),
+    /// As the arena holds them.
+    Fixed,
 }
 
 impl TensorProto {
@@ -81,35 +111,31 @@ impl TensorProto {
             return Ok(self.content.clone());
         }
         let (tag, packing) = field(dtype);
-        let mut chunks = self.values.iter().filter(|(at, _)| *at == tag).map(|(_, bytes)| bytes);
-        let given = match (packing, chunks.next(), chunks.next()) {
-            (_, None, _) => Bytes::new(),
-            (Packing::Fixed(_), Some(only), None) => only.clone(),
-            (_, Some(first), second) => {
-                let mut all = BytesMut::with_capacity(wanted.min(first.len() * size));
-                for chunk in [Some(first), second].into_iter().flatten().chain(chunks) {
-                    expand(packing, size, chunk, &mut all)?;
-                }
-                all.freeze()
-            }
+        let values = self.values.iter().find(|(at, _)| *at == tag).map(|(_, values)| values);
+        let given = match (packing, values) {
+            (_, None) => Bytes::new(),
+            (Packing::Fixed, Some(Values::Slice(bytes))) => bytes.clone(),
+            (Packing::Fixed, Some(Values::Joined(bytes))) => Bytes::copy_from_slice(bytes),
+            (Packing::Varint, Some(values)) => expand(dtype, size, values.as_slice(), wanted)?,
         };
         complete(given, size, wanted)
     }
 
     fn string_tensor(&self, shape: Shape, count: usize, max_bytes: usize) -> Result<Tensor> {
         let mut elements = match self.content.is_empty() {
-            true => self.strings.clone(),
+            // More than the shape needs are cut off.
+            true => self.strings[..count.min(self.strings.len())].to_vec(),
             false => content_strings(&self.content, count)?,
         };
         if count > elements.len() {
             let repeated = count - elements.len();
             let last = elements.last().cloned().unwrap_or_default();
-            if repeated.saturating_mul(last.len() + 8) > MAX_REPEATED_BYTES.min(max_bytes) {
+            // Each takes its bytes in the arena and a handle here.
+            if repeated.saturating_mul(last.len() + size_of::<Bytes>()) > MAX_REPEATED_BYTES.min(max_bytes) {
                 return Err(too_few(elements.len(), count));
             }
             elements.resize(count, last);
         }
-        elements.truncate(count);
         Tensor::strings(shape, elements)
     }
 }
@@ -117,10 +143,10 @@ impl TensorProto {
 /// The field that holds a type's values, and how.
 fn field(dtype: DType) -> (u32, Packing) {
     match dtype {
-        DType::Float => (5, Packing::Fixed(4)),
-        DType::Double => (6, Packing::Fixed(8)),
-        DType::Complex64 => (9, Packing::Fixed(4)),
-        DType::Complex128 => (12, Packing::Fixed(8)),
+        DType::Float => (5, Packing::Fixed),
+        DType::Double => (6, Packing::Fixed),
+        DType::Complex64 => (9, Packing::Fixed),
+        DType::Complex128 => (12, Packing::Fixed),
         DType::Int64 => (10, Packing::Varint),
         DType::Bool => (11, Packing::Varint),
         DType::Half | DType::BFloat16 => (13, Packing::Varint),
@@ -130,17 +156,22 @@ fn field(dtype: DType) -> (u32, Packing) {
     }
 }
 
-/// Appends one packed payload as elements of `size` bytes.
-fn expand(packing: Packing, size: usize, payload: &[u8], out: &mut BytesMut) -> Result<()> {
-    if let Packing::Fixed(_) = packing {
-        out.put_slice(payload);
-        return Ok(());
-    }
+/// The varints of a packed payload as elements of `size` bytes, at most `wanted` bytes: a varint of one byte may become
+/// eight.
+fn expand(dtype: DType, size: usize, payload: &[u8], wanted: usize) -> Result<Bytes> {
+    let mut out = BytesMut::with_capacity(wanted.min(payload.len().saturating_mul(size)));
     for value in varint::each(payload) {
+        if out.len() >= wanted {
+            break;
+        }
         let value = value.map_err(|error| Status::invalid_argument(error.to_string()))?;
-        out.put_slice(&value.to_le_bytes()[..size]);
+        match dtype {
+            // Any value but zero is true, and engines know one byte for it.
+            DType::Bool => out.put_u8(u8::from(value != 0)),
+            _ => out.put_slice(&value.to_le_bytes()[..size]),
+        }
     }
-    Ok(())
+    Ok(out.freeze())
 }
 
 /// `given`, cut or filled up to `wanted` bytes with its last element.
@@ -218,8 +249,8 @@ impl Message for TensorProto {
         if !self.content.is_empty() {
             varint::put_delimited(TAG_CONTENT, &self.content, buf);
         }
-        for (tag, payload) in &self.values {
-            varint::put_delimited(*tag, payload, buf);
+        for (tag, values) in &self.values {
+            varint::put_delimited(*tag, values.as_slice(), buf);
         }
         for element in &self.strings {
             varint::put_delimited(TAG_STRING, element, buf);
@@ -244,29 +275,17 @@ impl Message for TensorProto {
                 self.strings.push(varint::take_delimited(buf)?);
                 Ok(())
             }
-            (TAG_VERSION | 14 | 15 | 18.., _) => prost::encoding::skip_field(wire_type, tag, buf, ctx),
-            (_, WireType::LengthDelimited) => {
-                self.values.push((tag, varint::take_delimited(buf)?));
-                Ok(())
-            }
-            // A writer may also send the values one by one, not packed.
-            (_, WireType::Varint) => {
-                let mut payload = BytesMut::new();
-                encode_varint(prost::encoding::decode_varint(buf)?, &mut payload);
-                self.push_single(tag, payload.freeze());
-                Ok(())
-            }
-            (_, WireType::ThirtyTwoBit) => {
-                let payload = varint::take(buf, 4)?;
-                self.push_single(tag, payload);
-                Ok(())
-            }
-            (_, WireType::SixtyFourBit) => {
-                let payload = varint::take(buf, 8)?;
-                self.push_single(tag, payload);
-                Ok(())
-            }
-            _ => prost::encoding::skip_field(wire_type, tag, buf, ctx),
+            _ => match (wire_type_of(tag), wire_type) {
+                (Some(_), WireType::LengthDelimited) => {
+                    let packed = varint::take_delimited(buf)?;
+                    self.push_packed(tag, packed);
+                    Ok(())
+                }
+                // A writer may also send the values one by one, not packed.
+                (Some(single), _) if single == wire_type => self.push_single(tag, single, buf),
+                // Fields that no tensor of these types has, or in a form that they do not have: unknown to every reader.
+                _ => prost::encoding::skip_field(wire_type, tag, buf, ctx),
+            },
         }
     }
 
@@ -282,16 +301,40 @@ impl Message for TensorProto {
 }
 
 impl TensorProto {
-    /// Keeps one unpacked value; a run of them is joined, or each would cost an allocation to walk over.
-    fn push_single(&mut self, tag: u32, payload: Bytes) {
-        match self.values.last_mut() {
-            Some((last, bytes)) if *last == tag => {
-                let mut joined = BytesMut::from(std::mem::take(bytes));
-                joined.put_slice(&payload);
-                *bytes = joined.freeze();
-            }
-            _ => self.values.push((tag, payload)),
+    fn push_packed(&mut self, tag: u32, packed: Bytes) {
+        match self.values.iter_mut().find(|(at, _)| *at == tag) {
+            Some((_, values)) => values.joined().put_slice(&packed),
+            None => self.values.push((tag, Values::Slice(packed))),
         }
+    }
+
+    fn push_single(
+        &mut self,
+        tag: u32,
+        wire_type: WireType,
+        buf: &mut impl Buf,
+    ) -> std::result::Result<(), DecodeError> {
+        if !self.values.iter().any(|(at, _)| *at == tag) {
+            self.values.push((tag, Values::Joined(BytesMut::new())));
+        }
+        let (_, values) = self.values.iter_mut().find(|(at, _)| *at == tag).expect("it was pushed above");
+        let joined = values.joined();
+        match wire_type {
+            WireType::Varint => encode_varint(prost::encoding::decode_varint(buf)?, joined),
+            WireType::ThirtyTwoBit => joined.put_slice(&varint::take(buf, 4)?),
+            _ => joined.put_slice(&varint::take(buf, 8)?),
+        }
+        Ok(())
+    }
+}
+
+/// How a numeric field's values come when they are not packed; `None` for a tag that is no such field.
+fn wire_type_of(tag: u32) -> Option<WireType> {
+    match tag {
+        5 | 9 => Some(WireType::ThirtyTwoBit),
+        6 | 12 => Some(WireType::SixtyFourBit),
+        7 | 10 | 11 | 13 | 16 | 17 => Some(WireType::Varint),
+        _ => None,
     }
 }
 
@@ -325,3 +368,7 @@ unsafe impl BufMut for Counter {
         self.0 += 1;
     }
 }
+
+#[cfg(test)]
+#[path = "tensor_proto_tests.rs"]
+mod tests;

@@ -5,7 +5,7 @@
 //!
 //! Source: tensorflow_serving/apis/predict.proto; tensorflow/core/framework/tensor.cc (Tensor::AsProtoField, AsProtoTensorContent).
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use prost::encoding::{encode_key, encode_varint, encoded_len_varint, WireType};
 use prost::Message;
 use seaway_wire::DType;
@@ -35,23 +35,21 @@ pub fn encode_predict_response(
 ) -> Result<RawMessage> {
     let tensors: usize = outputs.iter().map(|output| output.bytes.len() + output.name.len() + 64).sum();
     let mut out = BytesMut::with_capacity(tensors + spec.encoded_len() + 8);
-    let mut tensor = BytesMut::new();
     for output in outputs {
-        tensor.clear();
-        // The payload is appended behind the entry's keys, so that large values are copied once.
+        // Every length is known before it is written, so that large values are copied once.
         let payload = payload(output, representation)?;
-        put_header(output, &mut tensor);
-        let tensor_len = tensor.len() + payload.len();
-        let entry_len = delimited_len(output.name.len()) + delimited_len(tensor_len);
+        let shape_len = output.shape.iter().map(|dim| delimited_len(dim_len(*dim))).sum();
+        let header_len = prost::encoding::int32::encoded_len(1, &(output.dtype as i32)) + delimited_len(shape_len);
+        let tensor_len = header_len + payload.len();
         encode_key(1, WireType::LengthDelimited, &mut out);
-        encode_varint(entry_len as u64, &mut out);
+        encode_varint((delimited_len(output.name.len()) + delimited_len(tensor_len)) as u64, &mut out);
         put_delimited(1, output.name.as_bytes(), &mut out);
         encode_key(2, WireType::LengthDelimited, &mut out);
         encode_varint(tensor_len as u64, &mut out);
-        out.put_slice(&tensor);
+        put_header(output, shape_len, &mut out);
         payload.put(&mut out);
     }
-    put_delimited(2, &spec.encode_to_vec(), &mut out);
+    prost::encoding::message::encode(2, spec, &mut out);
     Ok(RawMessage::new(out))
 }
 
@@ -136,18 +134,25 @@ fn varints<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> u64) -> Vec<
 }
 
 /// Type and shape.
-fn put_header(output: &TensorView<'_>, out: &mut BytesMut) {
+fn put_header(output: &TensorView<'_>, shape_len: usize, out: &mut BytesMut) {
     prost::encoding::int32::encode(1, &(output.dtype as i32), out);
-    let mut shape = BytesMut::with_capacity(output.shape.len() * 12);
+    encode_key(2, WireType::LengthDelimited, out);
+    encode_varint(shape_len as u64, out);
     for dim in output.shape {
-        let mut field = BytesMut::with_capacity(11);
-        // proto3 leaves out a zero, and with it the dimension would be an empty message, which is what it means.
+        encode_key(2, WireType::LengthDelimited, out);
+        encode_varint(dim_len(*dim) as u64, out);
         if *dim != 0 {
-            prost::encoding::int64::encode(1, dim, &mut field);
+            prost::encoding::int64::encode(1, dim, out);
         }
-        put_delimited(2, &field, &mut shape);
     }
-    put_delimited(2, &shape, out);
+}
+
+/// Bytes of one dimension's message; proto3 leaves out a zero, and with it the message is empty, which means just that.
+fn dim_len(dim: i64) -> usize {
+    match dim {
+        0 => 0,
+        _ => prost::encoding::int64::encoded_len(1, &dim),
+    }
 }
 
 fn field_len(tag: u32, len: usize) -> usize {
@@ -156,4 +161,55 @@ fn field_len(tag: u32, len: usize) -> usize {
 
 fn delimited_len(len: usize) -> usize {
     field_len(1, len)
+}
+
+#[cfg(test)]
+mod tests {
+    use prost_reflect::{DescriptorPool, DynamicMessage};
+
+    use super::*;
+    use crate::pb::DESCRIPTOR_SET;
+
+    /// The response as any reader of the descriptors sees it, in text form.
+    fn text(outputs: &[TensorView<'_>], representation: Representation) -> String {
+        use crate::pb::tensorflow::serving::model_spec::VersionChoice;
+        let spec =
+            ModelSpec { name: "m".into(), signature_name: "s".into(), version_choice: Some(VersionChoice::Version(7)) };
+        let bytes = encode_predict_response(&spec, outputs, representation).unwrap().into_bytes();
+        let pool = DescriptorPool::decode(DESCRIPTOR_SET).unwrap();
+        let descriptor = pool.get_message_by_name("tensorflow.serving.PredictResponse").unwrap();
+        DynamicMessage::decode(descriptor, bytes).unwrap().to_text_format()
+    }
+
+    #[test]
+    fn a_response_reads_as_the_published_message() {
+        let y = TensorView { name: "y", dtype: DType::Int16, shape: &[1, 2], bytes: &[0xff, 0xff, 0x2c, 0x01] };
+        let shape = "tensor_shape{dim:[{size:1},{size:2}]}";
+        let spec = "model_spec{name:\"m\",version{value:7},signature_name:\"s\"}";
+        assert_eq!(
+            text(&[y], Representation::TypedFields),
+            format!("outputs:[{{key:\"y\",value{{dtype:DT_INT16,{shape},int_val:[-1,300]}}}}],{spec}")
+        );
+        assert_eq!(
+            text(&[y], Representation::TensorContent),
+            format!(
+                "outputs:[{{key:\"y\",value{{dtype:DT_INT16,{shape},tensor_content:\"\\377\\377,\\001\"}}}}],{spec}"
+            )
+        );
+    }
+
+    #[test]
+    fn no_outputs_leave_the_spec_alone() {
+        assert_eq!(
+            text(&[], Representation::TypedFields),
+            "model_spec{name:\"m\",version{value:7},signature_name:\"s\"}"
+        );
+    }
+
+    #[test]
+    fn a_string_table_that_does_not_fit_is_an_internal_error() {
+        let bad = TensorView { name: "s", dtype: DType::String, shape: &[1], bytes: &[0; 8] };
+        let status = encode_predict_response(&ModelSpec::default(), &[bad], Representation::TypedFields).unwrap_err();
+        assert_eq!(status.code, crate::status::Code::Internal);
+    }
 }

@@ -135,15 +135,17 @@ mod tests {
     #[tokio::test]
     async fn a_request_counts_until_its_answer_has_been_taken() {
         let load = Arc::new(Load::default());
-        let answer = |_: Request<()>| async { Ok::<_, std::convert::Infallible>(Response::new(Full::from("answer"))) };
+        let answer = |_: Request<String>| async {
+            Ok::<_, std::convert::Infallible>(Response::new(Full::<hyper::body::Bytes>::from("answer")))
+        };
         let service = Counted { service: hyper::service::service_fn(answer), load: Arc::clone(&load) };
-        let future = service.call(Request::new(()));
+        let future = service.call(Request::new(String::new()));
         assert_eq!(load.requests(), 1);
         let response = future.await.unwrap();
         assert_eq!(load.requests(), 1);
         assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "answer");
         assert_eq!(load.requests(), 0);
-        drop(service.call(Request::new(())));
+        drop(service.call(Request::new(String::new())));
         assert_eq!(load.requests(), 0, "a client that goes away is counted no more");
     }
 }

@@ -64,6 +64,7 @@ pub struct Dataplane {
     pub metrics: Arc<Metrics>,
     routes: RwLock<Arc<Routes>>,
     ready: AtomicBool,
+    started: AtomicBool,
     active: AtomicUsize,
     changes: watch::Sender<u64>,
     watches_end: AtomicBool,
@@ -165,6 +166,7 @@ impl Dataplane {
             metrics: Arc::new(Metrics::new()),
             routes: RwLock::default(),
             ready: AtomicBool::new(false),
+            started: AtomicBool::new(false),
             active: AtomicUsize::new(0),
             changes: watch::channel(0).0,
             watches_end: AtomicBool::new(false),
@@ -186,6 +188,7 @@ impl Dataplane {
     /// Says whether this server wants requests at all.
     pub fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Release);
+        self.started.fetch_or(ready, Ordering::AcqRel);
         self.changed();
     }
 
@@ -223,9 +226,19 @@ impl Dataplane {
 
     /// The version that an address means.
     ///
+    /// Until the server was ready for the first time, what cannot be found may only not be loaded yet. TensorFlow Serving
+    /// does not listen before that; here it is UNAVAILABLE, which clients retry, instead of NOT_FOUND, which they believe.
+    ///
     /// Errors: see [`Routes::resolve`].
     pub fn resolve(&self, address: &ModelAddress) -> Result<Arc<Servable>> {
-        self.routes().resolve(address)
+        let found = self.routes().resolve(address);
+        let started = self.started.load(Ordering::Acquire);
+        found.map_err(|error| match address.name.is_empty() || started {
+            true => error,
+            false => {
+                Status::unavailable(format!("model {} cannot be asked: the server is still starting", address.name))
+            }
+        })
     }
 
     /// The states of a model's versions; a label stands for the version it points to.

@@ -126,7 +126,7 @@ impl Routes {
     /// The version that an address means.
     ///
     /// Errors, as TensorFlow Serving has them: INVALID_ARGUMENT for a missing name or an unknown label; NOT_FOUND for a
-    /// model or version that is not available.
+    /// model or version that is not available. UNAVAILABLE, which clients retry, for one whose worker is on its way back.
     ///
     /// Source: tensorflow_serving/model_servers/server_core.cc (ServableRequestFromModelSpec);
     /// tensorflow_serving/core/basic_manager.cc (GetUntypedServableHandle).
@@ -147,11 +147,15 @@ impl Routes {
             Some(version) => model.available.get(&version),
             None => model.available.last_key_value().map(|(_, servable)| servable),
         });
-        found.cloned().ok_or_else(|| {
-            Status::not_found(match version {
+        found.cloned().ok_or_else(|| match model.and_then(|model| model.restarting(version)) {
+            Some(lost) => Status::unavailable(format!(
+                "version {} of model {} is being restarted: {}",
+                lost.version, address.name, lost.error_message
+            )),
+            None => Status::not_found(match version {
                 Some(version) => format!("Servable not found for request: Specific({}, {version})", address.name),
                 None => format!("Servable not found for request: Latest({})", address.name),
-            })
+            }),
         })
     }
 
@@ -226,5 +230,14 @@ impl ModelRoute {
         }
         route.statuses.sort_by_key(|status| std::cmp::Reverse(status.version));
         Ok(route)
+    }
+
+    /// The version that was lost with its worker and is loading again: this one, or the largest.
+    fn restarting(&self, version: Option<i64>) -> Option<&VersionStatus> {
+        self.statuses.iter().find(|status| {
+            version.is_none_or(|version| version == status.version)
+                && status.state == "LOADING"
+                && status.error == Code::Unavailable
+        })
     }
 }

@@ -4,6 +4,7 @@
 //! known before anything else starts; then accepted until told to stop; then drained: no new connections, GOAWAY on
 //! HTTP/2, `connection: close` on HTTP/1.1, and what is in flight may end.
 
+mod authority;
 mod first_bytes;
 mod load;
 
@@ -25,6 +26,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::settings::TlsSettings;
 
+use authority::PlainAuthority;
 use first_bytes::FirstBytes;
 use load::Counted;
 pub use load::Load;
@@ -127,7 +129,9 @@ where
             () = told(&mut stopped) => return,
             accepted = accept(&listener) => match accepted {
                 Ok(Stream::Tcp(stream)) => spawn(stream, protocol.clone(), service.clone(), stop.clone()),
-                Ok(Stream::Unix(stream)) => spawn(stream, protocol.clone(), service.clone(), stop.clone()),
+                Ok(Stream::Unix(stream)) => {
+                    spawn(PlainAuthority::new(stream), protocol.clone(), service.clone(), stop.clone());
+                }
                 // The client went away while it waited: none of our business, and nobody else's delay.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {

@@ -66,6 +66,7 @@ fn error(message: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_are_tensorflow_servings() {
     let dataplane = dataplane(PlaneSettings::default());
+    dataplane.set_ready(true);
     let cases = [
         ("GET", "/v1/foo", "", 400, "Malformed request: GET /v1/foo"),
         ("POST", "/v1/foo?x=1", "", 400, "Malformed request: POST /v1/foo"),
@@ -98,6 +99,31 @@ async fn errors_are_tensorflow_servings() {
     for (method, path, body, status, message) in cases {
         assert_eq!(ask(&dataplane, method, path, body).await, (status, error(message)), "{method} {path} {body}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_only_not_be_loaded_yet_is_unavailable() {
+    let dataplane = dataplane(PlaneSettings::default());
+    let predict = "/v1/models/half:predict";
+    let starting = error("model half cannot be asked: the server is still starting");
+    assert_eq!(ask(&dataplane, "POST", predict, "{}").await, (503, starting));
+    dataplane.set_ready(true);
+    dataplane.set_ready(false);
+    assert_eq!(ask(&dataplane, "POST", predict, "{}").await.0, 404, "a server that drains has started once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_whose_worker_is_on_its_way_back_is_unavailable() {
+    let dataplane = dataplane(PlaneSettings::default());
+    dataplane.set_ready(true);
+    let document = r#"{"models": [{"name": "half", "labels": {}, "versions": [
+        {"version": 3, "state": "LOADING", "error_code": 14, "error_message": "killed by signal 9", "channel": null}]}]}"#;
+    dataplane.publish(Routes::new(serde_json::from_str(document).unwrap(), |_| None).unwrap());
+    let lost = error("version 3 of model half is being restarted: killed by signal 9");
+    for path in ["/v1/models/half:predict", "/v1/models/half/versions/3:predict"] {
+        assert_eq!(ask(&dataplane, "POST", path, "{}").await, (503, lost.clone()), "{path}");
+    }
+    assert_eq!(ask(&dataplane, "POST", "/v1/models/half/versions/4:predict", "{}").await.0, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]

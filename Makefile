@@ -61,7 +61,9 @@ demo: setup ## Train, serve, predict, swap versions under load
 
 rust: setup
 	$(call say,"Rust tests and fuzz runs of $(SEAWAY_FUZZ_SECONDS) s each")
-	@cargo test --workspace --quiet
+	@SEAWAY_TF_LIBRARY="$$($(BIN)/python -c 'from seaway.engines import tensorflow; print(tensorflow.find().library)')" \
+		SEAWAY_TEST_MODELS="$$($(BIN)/python -m tests.models.build | tail -1)" \
+		cargo test --workspace --quiet
 
 test: rust
 	$(call say,"unit, conformance and end-to-end tests")

@@ -6,7 +6,7 @@ that stops answering for a while is charged for every request of that while.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +27,14 @@ BYSTANDER = HALF_PLUS_TWO
 QUANTILES = ("p50", "p90", "p99", "p99.9", "max")
 
 
-def measure(directory: Path, console: Console) -> dict[str, Any]:
+def measure(directory: Path, console: Console, flags: Sequence[str]) -> dict[str, Any]:
     """Measure the bystander's latency quiet and while the large model is loaded, print it, and return it."""
     store = Store(directory / "store")
     for subject in (BYSTANDER, LARGE):
         store.add(subject.name, subject, 1)
     config = directory / "config.cfg"
     config.write_text(config_text({subject.name: store.base_path(subject.name) for subject in (BYSTANDER, LARGE)}))
-    server = Server(directory, "serve", f"--config={config}", "--settle-seconds=0")
+    server = Server(directory, "serve", f"--config={config}", "--settle-seconds=0", *flags)
     try:
         server.wait_ready()
         quiet = load.run(_steady(server, QUIET_S))

@@ -6,6 +6,7 @@ A version's memory ends with its worker process, so that the second number must 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ SWAP_LIMIT_S = 60.0
 REST_S = 2.0
 
 
-def measure(directory: Path, console: Console) -> dict[str, Any]:
+def measure(directory: Path, console: Console, flags: Sequence[str]) -> dict[str, Any]:
     """Measure, print both tables, and return everything."""
     store = Store(directory / "store")
     subjects = (HALF_PLUS_TWO, MNIST_CNN, LARGE)
@@ -32,7 +33,7 @@ def measure(directory: Path, console: Console) -> dict[str, Any]:
         store.add(subject.name, subject, 1)
     config = directory / "config.cfg"
     config.write_text(config_text({subject.name: store.base_path(subject.name) for subject in subjects}))
-    server = Server(directory, "serve", f"--config={config}", "--settle-seconds=0")
+    server = Server(directory, "serve", f"--config={config}", "--settle-seconds=0", *flags)
     try:
         server.wait_ready()
         for subject in subjects:

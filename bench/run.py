@@ -1,4 +1,4 @@
-"""Measure a whole server: `python bench/run.py [PART]... [--out DIR]`, or `make bench`.
+"""Measure a whole server: `python bench/run.py [PART]... [--serve=FLAG]...`, or `make bench`.
 
 Parts are throughput, start, memory and loading; all of them when none is named. Tables go to standard output, every
 number to `results.json` in the output directory. Nothing is asserted: a slow machine gives slow numbers, not a failure.
@@ -11,7 +11,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from rich.console import Console
 from bench import load, loading, machine, memory, start_up, throughput
 from bench.models import HALF_PLUS_TWO, LARGE, MNIST_CNN, saved_model
 
-PARTS: dict[str, Callable[[Path, Console], dict[str, Any]]] = {
+PARTS: dict[str, Callable[[Path, Console, Sequence[str]], dict[str, Any]]] = {
     "throughput": throughput.measure,
     "start": start_up.measure,
     "memory": memory.measure,
@@ -37,6 +37,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"what to measure: {', '.join(PARTS)}")
     parser.add_argument("--out", type=Path, default=machine.CHECKOUT / "artifacts" / "bench", help="output directory")
+    parser.add_argument("--serve", action="append", default=[], metavar="FLAG", help="a flag for every `seaway serve`")
     options = parser.parse_args()
     for part in options.parts:
         if part not in PARTS:
@@ -60,11 +61,12 @@ def main() -> int:
     for subject in (HALF_PLUS_TWO, MNIST_CNN, LARGE):
         saved_model(subject)
     console = Console(width=None if sys.stdout.isatty() else 120)
-    measured: dict[str, Any] = {"machine": asdict(machine.this_machine())}
-    console.print(machine.this_machine().line())
+    here = machine.this_machine()
+    console.print(here.line(), soft_wrap=True)
+    measured: dict[str, Any] = {"machine": asdict(here)}
     begin = time.monotonic()
     for part in options.parts or PARTS:
-        measured[part] = PARTS[part](_empty(options.out / part), console)
+        measured[part] = PARTS[part](_empty(options.out / part), console, options.serve)
     results = options.out / "results.json"
     results.write_text(json.dumps(measured, indent=1) + "\n")
     console.print(f"{time.monotonic() - begin:.0f} s; every number: {results}")

@@ -7,6 +7,7 @@ import statistics
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,13 @@ BODIES = {
 }
 
 
-def measure(directory: Path, console: Console) -> dict[str, Any]:
+def measure(directory: Path, console: Console, flags: Sequence[str]) -> dict[str, Any]:
     """Start a server for one model several times, print the median times, and return all."""
     store = Store(directory / "store")
     results: dict[str, Any] = {}
     for subject in (HALF_PLUS_TWO, MNIST_CNN):
         store.add(subject.name, subject, 1)
-        results[subject.name] = [_start(directory, store, subject) for _ in range(RUNS)]
+        results[subject.name] = [_start(directory, store, subject, flags) for _ in range(RUNS)]
     rows = [
         (name, *(f"{statistics.median(run[what] for run in runs):.2f} s" for what in ("listens_s", "answers_s")))
         for name, runs in results.items()
@@ -41,12 +42,12 @@ def measure(directory: Path, console: Console) -> dict[str, Any]:
     return results
 
 
-def _start(directory: Path, store: Store, subject: Subject) -> dict[str, float]:
+def _start(directory: Path, store: Store, subject: Subject, flags: Sequence[str]) -> dict[str, float]:
     ports_file = directory / "ports.json"
     ports_file.unlink(missing_ok=True)
     body = json.dumps(BODIES[subject.name]).encode()
     begin = time.monotonic()
-    server = Server(directory, "serve", str(store.base_path(subject.name)))
+    server = Server(directory, "serve", str(store.base_path(subject.name)), *flags)
     try:
         _wait(server, ports_file.exists, begin)
         listens = time.monotonic() - begin
@@ -66,7 +67,7 @@ def _answers(url: str, body: bytes) -> bool:
         return False
 
 
-def _wait(server: Server, holds: Any, begin: float) -> None:
+def _wait(server: Server, holds: Callable[[], bool], begin: float) -> None:
     while not holds():
         if server.process.poll() is not None or time.monotonic() - begin > LIMIT_S:
             raise RuntimeError(f"the server does not answer:\n{server.log[-2000:]}")

@@ -8,7 +8,7 @@ and workers took for a request is shown too: it does not suffer from what else t
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,11 @@ class Shape:
     connections: int
     streams: int
 
-    def load(self, server: Server, subject: Subject, seconds: float) -> Load:
+    def load(self, server: Server, subject: Subject) -> Load:
         """This shape of load on a server."""
         if self.api == "grpc":
-            return Load("grpc", server.grpc_address, subject, "", self.connections, self.streams, seconds)
-        return Load("rest", server.rest_address, subject, "", self.connections, 1, seconds)
+            return Load("grpc", server.grpc_address, subject, "", self.connections, self.streams)
+        return Load("rest", server.rest_address, subject, "", self.connections)
 
 
 SHAPES = (
@@ -54,7 +54,7 @@ SHAPES = (
 COLUMNS = ("", "in flight", "rate", "of engine", "p50", "p99", "failed", "CPU plane", "CPU worker")
 
 
-def measure(directory: Path, console: Console, seconds: float = 3.0) -> dict[str, Any]:
+def measure(directory: Path, console: Console, flags: Sequence[str]) -> dict[str, Any]:
     """Measure, print a table for each model, and return everything."""
     engines = {subject.name: _engine(subject) for subject in SUBJECTS}
     store = Store(directory / "store")
@@ -63,11 +63,11 @@ def measure(directory: Path, console: Console, seconds: float = 3.0) -> dict[str
     config = directory / "config.cfg"
     config.write_text(config_text({subject.name: store.base_path(subject.name) for subject in SUBJECTS}))
     results: dict[str, Any] = {}
-    server = Server(directory, "serve", f"--config={config}")
+    server = Server(directory, "serve", f"--config={config}", *flags)
     try:
         server.wait_ready()
         for subject in SUBJECTS:
-            cells = [_cell(server, subject, shape, seconds) for shape in SHAPES]
+            cells = [_cell(server, subject, shape) for shape in SHAPES]
             results[subject.name] = {"engine": engines[subject.name], "server": cells}
             table.show(console, f"Throughput: {subject.name}", COLUMNS, _rows(engines[subject.name], cells))
     finally:
@@ -88,9 +88,9 @@ def _engine(subject: Subject) -> Report:
     return load.run_engine([f"--{name}={value}" for name, value in arguments.items()], ENGINE_LIMIT_S)
 
 
-def _cell(server: Server, subject: Subject, shape: Shape, seconds: float) -> dict[str, Any]:
+def _cell(server: Server, subject: Subject, shape: Shape) -> dict[str, Any]:
     before = _processor_seconds(server)
-    report = load.run(shape.load(server, subject, seconds))
+    report = load.run(shape.load(server, subject))
     used = {role: now - before.get(role, 0.0) for role, now in _processor_seconds(server).items()}
     # The warm-up's requests took processor time too, at the same rate.
     seconds_of_load = report["seconds"] + report["warm_up_seconds"]

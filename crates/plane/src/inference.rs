@@ -678,9 +678,8 @@ fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
     bytes.chunks_exact(4).map(|chunk| f32::from_le_bytes(chunk.try_into().expect("chunks of 4")))
 }
 
-/// Waits until nobody but the registry and the caller holds a servable, its channel is idle, or `timeout` is over; true when idle.
-pub async fn drained(servable: &Arc<Servable>, channel: &Arc<Channel>, holders: usize, timeout: Duration) -> bool {
-    let end = tokio::time::Instant::now() + timeout;
+/// Waits until nobody but its `holders` has a servable and its channel is idle, at most until `end`; whether it is so.
+pub async fn drained(servable: &Arc<Servable>, channel: &Channel, holders: usize, end: tokio::time::Instant) -> bool {
     loop {
         if Arc::strong_count(servable) <= holders && channel.in_flight() == 0 && channel.queued() == 0 {
             return true;

@@ -193,7 +193,7 @@ impl Plane {
         let log = PredictionLog::decode(bytes::Bytes::copy_from_slice(record))
             .map_err(|error| Status::invalid_argument(format!("the record is no PredictionLog: {error}")))?;
         self.runtime.block_on(async {
-            let deadline = Some(tokio::time::Instant::now() + timeout);
+            let deadline = Some(after(timeout));
             let call = Call { api: Api::WarmUp, deadline, received: Instant::now() };
             grpc::replay(&self.dataplane, &servable, log, &call).await
         })
@@ -216,7 +216,9 @@ impl Plane {
         match found {
             None | Some((_, None)) => true,
             // Two holders: the table of channels and this one.
-            Some((channel, Some(servable))) => self.runtime.block_on(drained(&servable, &channel, 2, timeout)),
+            Some((channel, Some(servable))) => {
+                self.runtime.block_on(async { drained(&servable, &channel, 2, after(timeout)).await })
+            }
         }
     }
 
@@ -259,13 +261,18 @@ impl Plane {
         self.dataplane.metrics_text()
     }
 
+    /// What is being received and answered now.
+    pub fn load(&self) -> &Load {
+        &self.load
+    }
+
     /// Accepts nothing new and waits until what was accepted has been answered; true when no inference is left, false
     /// after `timeout`.
     pub fn drain(&self, timeout: Duration) -> bool {
         self.stop.send_replace(true);
         self.dataplane.end_watches();
         self.runtime.block_on(async {
-            let end = tokio::time::Instant::now() + timeout;
+            let end = after(timeout);
             let answered = || self.load.requests() == 0 && self.dataplane.active() == 0;
             if eventually(end, answered).await {
                 // The last bytes are on their way: connections close once they are out, unless the client is dead.
@@ -290,6 +297,12 @@ impl Plane {
         let found = channels.open.get(&channel).and_then(|open| open.servable.clone());
         found.ok_or_else(|| not_open(channel))
     }
+}
+
+/// The moment `timeout` from now; a timeout beyond what a clock can say means a day.
+fn after(timeout: Duration) -> tokio::time::Instant {
+    let now = tokio::time::Instant::now();
+    now.checked_add(timeout).unwrap_or_else(|| now + Duration::from_secs(86_400))
 }
 
 /// Waits until `check` holds, at most until `end`; whether it does.

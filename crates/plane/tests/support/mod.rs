@@ -3,6 +3,7 @@
 #![allow(dead_code)] // Each test binary uses a part.
 
 pub mod client;
+pub mod served;
 pub mod worker;
 
 use std::collections::BTreeMap;
@@ -94,7 +95,13 @@ fn signature_def(method: &str, inputs: &[(&str, DType)], outputs: &[(&str, DType
 
 /// A `TensorProto` of floats, of shape `[n]`.
 pub fn float_proto(values: &[f32]) -> seaway_plane::codec::TensorProto {
-    let mut bytes = vec![0x08, 1, 0x12, 4, 0x12, 2, 0x08, values.len() as u8, 0x2a, (values.len() * 4) as u8];
+    use prost::encoding::encode_varint;
+    let mut dim = vec![0x08];
+    encode_varint(values.len() as u64, &mut dim);
+    let mut bytes = vec![0x08, 1, 0x12, dim.len() as u8 + 2, 0x12, dim.len() as u8];
+    bytes.extend(dim);
+    bytes.push(0x2a);
+    encode_varint(values.len() as u64 * 4, &mut bytes);
     bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
     seaway_plane::codec::TensorProto::decode(Bytes::from(bytes)).unwrap()
 }

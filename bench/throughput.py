@@ -19,6 +19,7 @@ from bench import load, processes, table
 from bench.load import Load, Report
 from bench.models import HALF_PLUS_TWO, MNIST_CNN, Store, Subject, saved_model
 from seaway.engines import tensorflow
+from seaway.settings.cores import usable_cores
 from seaway.settings.engine import Engine
 from seaway.settings.session_config import session_config
 from tests.server import Server, config_text
@@ -76,7 +77,7 @@ def measure(directory: Path, console: Console, flags: Sequence[str]) -> dict[str
 
 
 def _engine(subject: Subject) -> Report:
-    config = base64.b64encode(session_config(Engine())).decode()
+    config = base64.b64encode(session_config(Engine(), usable_cores())).decode()
     arguments = {
         "library": tensorflow.find().library,
         "model": saved_model(subject),

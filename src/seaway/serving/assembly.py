@@ -109,7 +109,7 @@ def _load_options(settings: ServerSettings) -> LoadOptions:
     return LoadOptions(
         library=str(tensorflow.find(engine.tensorflow_library).library),
         tags=engine.saved_model_tags,
-        session_config=session_config(engine),
+        session_config=session_config(engine, usable_cores()),
         custom_ops=tuple(str(path) for path in tensorflow.custom_op_libraries(engine.custom_op_libraries)),
         concurrency=engine.concurrency or usable_cores(),
         slot_bytes=settings.queue.slot_bytes,

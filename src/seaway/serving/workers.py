@@ -40,7 +40,7 @@ class Workers:
         Raises:  Unavailable - no process could be started.
         """
         if not self.is_shared:
-            worker = self._launcher.launch(str(servable))
+            worker = self._launcher.launch(f"{servable.name}/{servable.version}")
             worker.on_exit(on_exit)
             return worker
         with self._lock:

@@ -24,7 +24,8 @@ class Engine:
     )
     intra_op_parallelism: int = setting(
         0,
-        "Threads that one operation may use. 0 lets TensorFlow decide.",
+        "Threads that one operation may use. 0 means the cores divided by the runs in flight on a machine with up to "
+        "4 cores, and what TensorFlow decides on a larger one.",
         flag="--intra-op-parallelism",
         unit="threads",
         at_least=0,

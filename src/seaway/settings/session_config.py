@@ -15,12 +15,13 @@ from seaway.errors import InvalidArgument
 from seaway.protos import message
 from seaway.settings.engine import Engine
 
+_FEW_CORES = 4
 _JIT_ON = 1  # OptimizerOptions.GlobalJitLevel.ON_1
 _TOGGLE_ON = 1  # RewriterConfig.Toggle.ON
 
 
-def session_config(engine: Engine) -> bytes:
-    """Return the serialized tensorflow.ConfigProto of the settings.
+def session_config(engine: Engine, cores: int) -> bytes:
+    """Return the serialized tensorflow.ConfigProto of the settings, for a machine with this many usable cores.
 
     Raises:  InvalidArgument - `engine.session_config_file` cannot be read or is not a text-format ConfigProto, or it
              and `engine.session_config` are both set.
@@ -29,6 +30,8 @@ def session_config(engine: Engine) -> bytes:
     config = _written(engine)
     if engine.intra_op_parallelism:
         config.intra_op_parallelism_threads = engine.intra_op_parallelism
+    elif not config.intra_op_parallelism_threads:
+        config.intra_op_parallelism_threads = intra_op_default(cores, engine.concurrency or cores)
     if engine.inter_op_parallelism:
         config.inter_op_parallelism_threads = engine.inter_op_parallelism
     if engine.per_process_gpu_memory_fraction:
@@ -40,6 +43,16 @@ def session_config(engine: Engine) -> bytes:
     if engine.mixed_precision == "bfloat16":
         config.graph_options.rewrite_options.auto_mixed_precision_onednn_bfloat16 = _TOGGLE_ON
     return bytes(config.SerializeToString())
+
+
+def intra_op_default(cores: int, concurrency: int) -> int:
+    """Return the threads of one operation when nobody says; 0 leaves it to TensorFlow.
+
+    TensorFlow takes all cores for each run, and as many runs as there are cores are in flight: on a small machine handing
+    parts of an operation to other threads costs more than the operation (a small CNN on 2 cores: 45 µs alone, 150 µs with
+    the pool). On a large one a big model alone in flight needs the other cores, so the choice stays TensorFlow's there.
+    """
+    return max(1, cores // concurrency) if cores <= _FEW_CORES else 0
 
 
 def read_text_message(type_name: str, file: str, what: str, *, allow_unknown_field: bool = False) -> Any:

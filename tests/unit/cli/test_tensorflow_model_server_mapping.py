@@ -266,7 +266,7 @@ def test_a_platform_file_replaces_the_session_flags(tmp_path: Path) -> None:
           } } } }"""
     )
     settings = _settings(f"--platform_config_file={file}", "--tensorflow_session_parallelism=9")
-    config = message("tensorflow.ConfigProto").FromString(session_config(settings.engine))
+    config = message("tensorflow.ConfigProto").FromString(session_config(settings.engine, 64))
     assert (config.intra_op_parallelism_threads, config.inter_op_parallelism_threads) == (3, 0)
     assert config.gpu_options.allow_growth
 

@@ -13,12 +13,32 @@ from seaway.settings.engine import Engine
 from seaway.settings.session_config import session_config
 
 
-def _config(engine: Engine) -> Any:
-    return message("tensorflow.ConfigProto").FromString(session_config(engine))
+def _config(engine: Engine, cores: int = 64) -> Any:
+    return message("tensorflow.ConfigProto").FromString(session_config(engine, cores))
 
 
-def test_the_defaults_leave_everything_to_tensorflow() -> None:
-    assert session_config(Engine()) == b""
+def test_the_defaults_leave_everything_on_a_large_machine_to_tensorflow() -> None:
+    assert session_config(Engine(), 64) == b""
+
+
+@pytest.mark.parametrize(
+    ("cores", "concurrency", "threads"),
+    [
+        pytest.param(1, 0, 1, id="one-core"),
+        pytest.param(2, 0, 1, id="as-many-runs-as-cores"),
+        pytest.param(4, 1, 4, id="one-run-takes-all"),
+        pytest.param(4, 2, 2, id="two-runs-share"),
+        pytest.param(2, 8, 1, id="more-runs-than-cores"),
+        pytest.param(8, 0, 0, id="large-machine"),
+    ],
+)
+def test_few_cores_are_divided_among_the_runs_in_flight(cores: int, concurrency: int, threads: int) -> None:
+    assert _config(Engine(concurrency=concurrency), cores).intra_op_parallelism_threads == threads
+
+
+def test_a_file_that_says_how_many_threads_is_believed() -> None:
+    config = _config(Engine(session_config="intra_op_parallelism_threads: 2"), 2)
+    assert config.intra_op_parallelism_threads == 2
 
 
 def test_settings_become_fields() -> None:
@@ -64,4 +84,4 @@ def test_a_setting_wins_over_the_file_beside_it(tmp_path: Path) -> None:
 )
 def test_a_session_config_that_cannot_be_read_is_refused(engine: Engine, words: str) -> None:
     with pytest.raises(InvalidArgument, match=words):
-        session_config(engine)
+        session_config(engine, 64)

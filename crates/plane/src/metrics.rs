@@ -600,3 +600,7 @@ fn histogram(registry: &Registry, name: &str, buckets: Vec<f64>) -> HistogramVec
 fn exponential(start: f64, factor: f64, count: i32) -> Vec<f64> {
     (0..count).map(|n| start * factor.powi(n)).collect()
 }
+
+#[cfg(test)]
+#[path = "metrics_tests.rs"]
+mod tests;

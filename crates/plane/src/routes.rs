@@ -241,3 +241,119 @@ impl ModelRoute {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::ChannelSettings;
+    use crate::metrics::Metrics;
+
+    /// What is loaded behind a channel: version 1 behind channel 1, and so on.
+    fn servable(channel: u64) -> Option<Arc<Servable>> {
+        let version = i64::try_from(channel).unwrap();
+        let settings = ChannelSettings {
+            model: "m".into(),
+            version,
+            slots: 1,
+            max_in_flight: None,
+            stride_bytes: 4096,
+            max_queue: 1,
+        };
+        let (channel, ..) = Channel::open(settings, &tokio::runtime::Handle::current()).unwrap();
+        let metrics = Arc::new(Metrics::new()).servable("m", version);
+        Some(Arc::new(Servable { model: "m".into(), version, signatures: Signatures::default(), channel, metrics }))
+    }
+
+    fn document(text: &str) -> RoutesDocument {
+        serde_json::from_str(text).unwrap()
+    }
+
+    /// Versions 1 and 3 of `m` answer, 5 loads, 7 has failed; `empty` has no version.
+    fn routes() -> Routes {
+        let text = r#"{"models": [
+            {"name": "m", "labels": {"stable": 1, "canary": 3, "next": 5}, "versions": [
+                {"version": 3, "state": "AVAILABLE", "channel": 3, "engine": "tensorflow"},
+                {"version": 1, "state": "AVAILABLE", "channel": 1},
+                {"version": 5, "state": "LOADING", "channel": 5},
+                {"version": 7, "state": "END", "error_code": 3, "error_message": "an unknown op"}]},
+            {"name": "empty", "versions": []}]}"#;
+        Routes::new(document(text), servable).unwrap()
+    }
+
+    fn address(name: &str, version: Option<i64>, label: Option<&str>) -> ModelAddress {
+        ModelAddress { name: name.into(), version, label: label.map(str::to_owned) }
+    }
+
+    #[tokio::test]
+    async fn an_address_leads_to_one_version_or_to_an_error() {
+        let routes = routes();
+        let not_found = |message: &str| Err((Code::NotFound, message.to_owned()));
+        let invalid = |message: &str| Err((Code::InvalidArgument, message.to_owned()));
+        let cases = [
+            (address("m", None, None), Ok(3)),
+            (address("m", Some(1), None), Ok(1)),
+            (address("m", None, Some("stable")), Ok(1)),
+            (address("m", None, Some("canary")), Ok(3)),
+            (address("", None, None), invalid("ModelSpec has no name specified.")),
+            (address("m", Some(5), None), not_found("Servable not found for request: Specific(m, 5)")),
+            (address("m", Some(7), None), not_found("Servable not found for request: Specific(m, 7)")),
+            (address("m", Some(-1), None), not_found("Servable not found for request: Specific(m, -1)")),
+            (address("m", None, Some("next")), not_found("Servable not found for request: Specific(m, 5)")),
+            (address("m", None, Some("none")), invalid("Unrecognized servable version label: none")),
+            (address("none", None, Some("stable")), invalid("Unrecognized servable version label: stable")),
+            (address("none", None, None), not_found("Servable not found for request: Latest(none)")),
+            (address("empty", None, None), not_found("Servable not found for request: Latest(empty)")),
+            (address("M", None, None), not_found("Servable not found for request: Latest(M)")),
+        ];
+        for (address, expected) in cases {
+            let found = routes.resolve(&address);
+            let found = found.map(|servable| servable.version).map_err(|status| (status.code, status.message));
+            assert_eq!(found, expected, "{address:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn statuses_are_those_of_all_versions_the_newest_first() {
+        let routes = routes();
+        let versions = |version| {
+            let found = routes.status("m", version).map_err(|status| status.message);
+            found.map(|found| found.iter().map(|status| (status.version, status.state.clone())).collect::<Vec<_>>())
+        };
+        let all = [(7, "END"), (5, "LOADING"), (3, "AVAILABLE"), (1, "AVAILABLE")];
+        assert_eq!(versions(None), Ok(all.map(|(version, state)| (version, state.to_owned())).to_vec()));
+        assert_eq!(versions(Some(5)), Ok(vec![(5, "LOADING".to_owned())]));
+        assert_eq!(versions(Some(9)), Err("Could not find version 9 of model m".to_owned()));
+        let failed = &routes.status("m", Some(7)).unwrap()[0];
+        assert_eq!((failed.error, failed.error_message.as_str()), (Code::InvalidArgument, "an unknown op"));
+        for name in ["empty", "none"] {
+            let status = routes.status(name, None).unwrap_err();
+            assert_eq!(status.message, format!("Could not find any versions of model {name}"));
+        }
+        assert_eq!(routes.version_of_label("m", "next"), Ok(5));
+        assert_eq!(routes.version_of_label("m", "none").unwrap_err().code, Code::InvalidArgument);
+    }
+
+    #[tokio::test]
+    async fn readiness_is_that_of_models_that_can_answer() {
+        let routes = routes();
+        assert_eq!(routes.is_model_ready("m"), Some(true));
+        assert_eq!(routes.is_model_ready("empty"), Some(false));
+        assert_eq!(routes.is_model_ready("none"), None);
+        let empty = Routes::new(document(r#"{"models": [{"name": "empty", "versions": []}]}"#), servable).unwrap();
+        assert!(routes.any_ready() && !empty.any_ready() && Routes::default().any_ready());
+        assert_eq!(routes.servables().count(), 2);
+        assert_eq!(routes.document().models[0].versions[0].shown["engine"], "tensorflow");
+    }
+
+    #[tokio::test]
+    async fn an_available_version_needs_a_loaded_channel() {
+        for channel in ["null", "4"] {
+            let text = format!(
+                r#"{{"models": [{{"name": "m", "versions": [{{"version": 4, "state": "AVAILABLE", "channel": {channel}}}]}}]}}"#
+            );
+            let status = Routes::new(document(&text), |_| None).unwrap_err();
+            assert_eq!(status.code, Code::InvalidArgument);
+            assert!(status.message.starts_with("m version 4 is AVAILABLE, but channel "), "{}", status.message);
+        }
+    }
+}

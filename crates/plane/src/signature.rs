@@ -62,7 +62,7 @@ pub struct Signatures {
 impl Signatures {
     /// Reads what a worker announced.
     ///
-    /// Errors: INTERNAL when the bytes are no `SignatureDefMap`.
+    /// Errors: INTERNAL when the bytes are no `SignatureDefMap`, or a default is no tensor.
     pub fn decode(bytes: &[u8]) -> Result<Signatures> {
         let proto = SignatureDefMap::decode(bytes)
             .map_err(|error| Status::internal(format!("the worker's signatures cannot be read: {error}")))?;
@@ -98,7 +98,12 @@ fn signature(name: &str, definition: &SignatureDef) -> Result<Signature> {
     let defaults = definition
         .defaults
         .iter()
-        .map(|(alias, value)| Ok((alias.clone(), value.to_tensor(usize::MAX)?)))
+        .map(|(alias, value)| {
+            let tensor = value.to_tensor(usize::MAX).map_err(|status| {
+                Status::internal(format!("signature {name:?}: the default of {alias:?}: {}", status.message))
+            })?;
+            Ok((alias.clone(), tensor))
+        })
         .collect::<Result<_>>()?;
     Ok(Signature {
         name: name.into(),
@@ -122,4 +127,70 @@ fn infos(protos: &BTreeMap<String, TensorInfoProto>) -> Vec<TensorInfo> {
 
 fn shape(proto: &TensorShapeProto) -> Option<Shape> {
     (!proto.unknown_rank).then(|| proto.dim.iter().map(|dim| dim.size).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::codec::TensorProto;
+    use crate::pb::tensorflow::tensor_shape_proto::Dim;
+    use crate::tensor::Elements;
+
+    fn info(dtype: i32, dims: Option<&[i64]>) -> TensorInfoProto {
+        let shape = |dims: &[i64]| TensorShapeProto {
+            dim: dims.iter().map(|size| Dim { size: *size, ..Dim::default() }).collect(),
+            unknown_rank: false,
+        };
+        TensorInfoProto { dtype, tensor_shape: dims.map(shape), ..TensorInfoProto::default() }
+    }
+
+    fn encoded(definition: SignatureDef) -> Vec<u8> {
+        SignatureDefMap { signature_def: BTreeMap::from([(DEFAULT_SIGNATURE.to_owned(), definition)]) }.encode_to_vec()
+    }
+
+    #[test]
+    fn what_a_worker_announced_is_read() {
+        let unknown_rank = TensorShapeProto { unknown_rank: true, dim: Vec::new() };
+        let inputs = BTreeMap::from([
+            ("b".to_owned(), info(1, Some(&[-1, 3]))),
+            ("a".to_owned(), info(20, None)),
+            ("c".to_owned(), TensorInfoProto { tensor_shape: Some(unknown_rank), ..info(7, None) }),
+        ]);
+        let definition = SignatureDef { method_name: "m".into(), inputs, ..SignatureDef::default() };
+        let signatures = Signatures::decode(&encoded(definition)).unwrap();
+        let signature = signatures.get("").unwrap();
+        assert_eq!((&*signature.name, signature.method_name.as_str()), (DEFAULT_SIGNATURE, "m"));
+        let input = |alias| signature.input(alias).map(|info| (info.dtype, info.shape.as_deref()));
+        assert_eq!(input("a"), Some((Err(20), None)));
+        assert_eq!(input("b"), Some((Ok(DType::Float), Some([-1, 3].as_slice()))));
+        assert_eq!(input("c"), Some((Ok(DType::String), None)));
+        assert_eq!((input("d"), signature.output("b")), (None, None));
+        assert_eq!(signatures.iter().count(), 1);
+        assert!(signatures.get("none").is_none());
+        assert!(signatures.proto().signature_def.contains_key(DEFAULT_SIGNATURE));
+    }
+
+    #[test]
+    fn defaults_are_tensors_or_refused_by_name() {
+        let default = |bytes: &'static [u8]| SignatureDef {
+            defaults: BTreeMap::from([("x".to_owned(), TensorProto::decode(bytes).unwrap())]),
+            ..SignatureDef::default()
+        };
+        let signatures = Signatures::decode(&encoded(default(&[0x08, 4, 0x3a, 1, 7]))).unwrap();
+        let tensor = &signatures.get("").unwrap().defaults["x"];
+        assert_eq!(*tensor.elements(), Elements::Raw(Bytes::from_static(&[7])));
+        let status = Signatures::decode(&encoded(default(&[0x08, 20]))).unwrap_err();
+        assert_eq!(
+            status.message,
+            "signature \"serving_default\": the default of \"x\": data type 20 cannot be sent as a tensor"
+        );
+    }
+
+    #[test]
+    fn bytes_that_are_no_signatures_are_refused() {
+        let status = Signatures::decode(b"\xff").unwrap_err();
+        assert!(status.message.starts_with("the worker's signatures cannot be read: "), "{}", status.message);
+    }
 }

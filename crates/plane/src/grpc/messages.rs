@@ -300,7 +300,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_bomb_is_refused_at_the_limit_which_is_named() {
-        for size in [501, 1 << 20] {
+        for size in [501, 400_000] {
             let status = through(&message(1, &gzip(&vec![0; size])), 1 << 20, LIMITS).await.unwrap_err();
             assert_eq!(status.code(), tonic::Code::ResourceExhausted);
             assert_eq!(

@@ -18,7 +18,8 @@ const HEADERS: u8 = 1;
 const CONTINUATION: u8 = 9;
 const PADDED: u8 = 0x8;
 const PRIORITY: u8 = 0x20;
-/// The entry of RFC 7541's static table whose name is `:authority`.
+const AUTHORITY: &[u8] = b":authority";
+/// The entry of RFC 7541's static table that has this name.
 const AUTHORITY_INDEX: u64 = 1;
 
 pin_project_lite::pin_project! {
@@ -201,12 +202,22 @@ enum Then {
 /// Which string of a field.
 #[derive(Clone, Copy, PartialEq)]
 enum Part {
-    /// A name; its value follows.
-    Name,
+    /// A name, of which so many bytes are those of `:authority`, or which is another; its value follows.
+    Name(Option<usize>),
     /// A value that is not changed.
     Value,
     /// The value of `:authority`, in plain octets.
     Authority,
+}
+
+impl Part {
+    /// The same part, one byte on.
+    fn after(self, byte: u8) -> Part {
+        match self {
+            Part::Name(same) => Part::Name(same.filter(|&at| AUTHORITY.get(at) == Some(&byte)).map(|at| at + 1)),
+            other => other,
+        }
+    }
 }
 
 impl Fields {
@@ -222,7 +233,11 @@ impl Fields {
             },
             Fields::String { of } => {
                 // Huffman-coded text is left as it is: no client that sends paths codes them.
-                let of = if *byte & 0x80 != 0 && *of == Part::Authority { Part::Value } else { *of };
+                let of = match (*byte & 0x80 != 0, *of) {
+                    (true, Part::Name(_)) => Part::Name(None),
+                    (true, _) => Part::Value,
+                    (false, of) => of,
+                };
                 match *byte & 0x7f {
                     0x7f => Fields::Length { of, value: 0x7f, shift: 0 },
                     length => text(of, length.into()),
@@ -236,7 +251,7 @@ impl Fields {
                 if *of == Part::Authority && *byte == b'%' {
                     *byte = b'-';
                 }
-                text(*of, *left - 1)
+                text(of.after(*byte), *left - 1)
             }
         };
     }
@@ -264,7 +279,7 @@ fn more(value: u64, shift: u32, byte: u8) -> (u64, bool) {
 fn after_number(index: u64, then: Then) -> Fields {
     match (then, index) {
         (Then::Field, _) => Fields::Start,
-        (Then::Value, 0) => Fields::String { of: Part::Name },
+        (Then::Value, 0) => Fields::String { of: Part::Name(Some(0)) },
         (Then::Value, AUTHORITY_INDEX) => Fields::String { of: Part::Authority },
         (Then::Value, _) => Fields::String { of: Part::Value },
     }
@@ -272,7 +287,8 @@ fn after_number(index: u64, then: Then) -> Fields {
 
 fn text(of: Part, left: u64) -> Fields {
     match (left, of) {
-        (0, Part::Name) => Fields::String { of: Part::Value },
+        (0, Part::Name(Some(same))) if same == AUTHORITY.len() => Fields::String { of: Part::Authority },
+        (0, Part::Name(_)) => Fields::String { of: Part::Value },
         (0, _) => Fields::Start,
         _ => Fields::Text { of, left },
     }
@@ -328,6 +344,17 @@ mod tests {
     #[test]
     fn an_authority_loses_its_percent_signs_and_nothing_else_does() {
         check(|name| [frame(4, 0, b"%%%%%%"), frame(1, 4, &block(name)), frame(0, 1, b"data %")].concat());
+    }
+
+    #[test]
+    fn the_name_may_be_spelled_out_and_others_that_begin_alike_are_others() {
+        let fields = |name: &[u8]| {
+            let spelled = literal(0x40, &[AUTHORITY, name]);
+            let longer = literal(0x40, &[b":authority-too", b"%"]);
+            let shorter = literal(0x00, &[b":author", b"%"]);
+            frame(1, 4, &[longer, spelled, shorter].concat())
+        };
+        check(fields);
     }
 
     #[test]

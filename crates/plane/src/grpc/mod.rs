@@ -82,30 +82,25 @@ impl hyper::service::Service<Request<Incoming>> for Services {
 
     fn call(&self, mut request: Request<Incoming>) -> Answer {
         if !is_grpc(request.headers()) {
-            return Answer::Refused;
+            return Answer(None);
         }
         let gzip = take_encoding(request.headers_mut());
         let request = request.map(|body| Messages::new(body, self.limits, gzip));
         // Routing is always ready: `prepare` has built it.
-        Answer::Routed(tower::Service::call(&mut self.routes.clone(), request))
+        Answer(Some(tower::Service::call(&mut self.routes.clone(), request)))
     }
 }
 
-/// The answer to one call.
-pub enum Answer {
-    /// What came is not gRPC.
-    Refused,
-    /// A service answers.
-    Routed(<Routes as tower::Service<Request<Messages<Incoming>>>>::Future),
-}
+/// The answer to one call; none where what came is not gRPC.
+pub struct Answer(Option<<Routes as tower::Service<Request<Messages<Incoming>>>>::Future>);
 
 impl Future for Answer {
     type Output = std::result::Result<Response<Body>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.get_mut() {
-            Answer::Routed(future) => Pin::new(future).poll(cx),
-            Answer::Refused => {
+        match &mut self.get_mut().0 {
+            Some(future) => Pin::new(future).poll(cx),
+            None => {
                 let mut response = Response::new(Body::empty());
                 *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
                 Poll::Ready(Ok(response))

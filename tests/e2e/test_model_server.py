@@ -112,10 +112,6 @@ def test_classify_regress_and_multi_inference(run: Run, models: Models, model: s
         assert classified.result.classifications[0].classes[0].score == 3.0
         assert classified.model_spec.signature_name == "classify_x_to_y"
         assert stub.Regress(regress, timeout=TIMEOUT_S).result.regressions[0].value == 3.0
-        if model == "half_plus_two_tf2":
-            # Each function of a TensorFlow 2 export has inputs of its own, which MultiInference cannot share.
-            assert failure(lambda: stub.MultiInference(both, timeout=TIMEOUT_S))[0] == "INVALID_ARGUMENT"
-            return
         results = stub.MultiInference(both, timeout=TIMEOUT_S).results
         assert results[0].regression_result.regressions[0].value == 3.0
         assert results[1].classification_result.classifications[0].classes[0].score == 3.0

@@ -332,7 +332,10 @@ impl Channel {
             let slice = |(name, tensor): &(String, Tensor)| (name.clone(), tensor.slice_rows(first, rows));
             let part = Job { inputs: job.inputs.iter().map(slice).collect(), ..job.clone() };
             let channel = Arc::clone(self);
-            runs.spawn(async move { channel.run_as(part, Some(rows)).await.map(|outputs| (index, outputs)) });
+            // Detached: parts that held their slots would keep the others from running.
+            runs.spawn(
+                async move { channel.run_as(part, Some(rows)).await.map(|outputs| (index, outputs.detached())) },
+            );
             first += rows;
         }
         let mut parts = Vec::with_capacity(cut.len());
@@ -629,7 +632,12 @@ impl Channel {
         for (rider, tensors) in flight.riders.into_iter().zip(shares) {
             let timings = Timings { queue: rider.queued, run };
             // Nobody waits any more: dropping the answer gives up its share of the slot.
-            let _ = rider.answer.send(Ok(Outputs { lease: Arc::clone(lease), tensors, timings, batch: batch.take() }));
+            let _ = rider.answer.send(Ok(Outputs {
+                lease: Some(Arc::clone(lease)),
+                tensors,
+                timings,
+                batch: batch.take(),
+            }));
         }
     }
 

@@ -65,7 +65,12 @@ async fn run(
     inputs: Vec<(String, Tensor)>,
 ) -> std::result::Result<crate::channel::Outputs, String> {
     let job = Job { signature: Arc::clone(signature), inputs, outputs: Vec::new(), deadline: None };
-    channel.run_alone(job).await.map_err(|status| format!("made-up inputs are refused: {}", status.message))
+    // Detached: answers that held their slots until they are compared could use them up.
+    channel
+        .run_alone(job)
+        .await
+        .map(crate::channel::Outputs::detached)
+        .map_err(|status| format!("made-up inputs are refused: {}", status.message))
 }
 
 /// One made-up row.

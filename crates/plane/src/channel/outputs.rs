@@ -34,7 +34,8 @@ pub struct BatchSize {
 
 /// One request's outputs, still in shared memory; the slot is free again when all that share it are dropped.
 pub struct Outputs {
-    pub(super) lease: Arc<Lease>,
+    /// None once everything is copied.
+    pub(super) lease: Option<Arc<Lease>>,
     pub(super) tensors: Vec<OutputTensor>,
     pub(super) timings: Timings,
     pub(super) batch: Option<BatchSize>,
@@ -62,16 +63,16 @@ pub(super) struct Lease {
     pub(super) reusable: bool,
 }
 
-impl Lease {
-    fn bytes<'a>(&'a self, place: &'a Place) -> &'a [u8] {
-        match place {
-            Place::Copied(bytes) => bytes,
-            // SAFETY: the lease makes this slot ours, the worker has answered and does not write there again, and `read`
-            // checked the range.
-            Place::Arena { offset, len } => {
-                unsafe { self.channel.arena.region(*offset, *len) }.expect("checked on arrival")
-            }
+/// The elements of an output; the lease is that of the slot it lies in.
+fn bytes<'a>(lease: Option<&'a Lease>, place: &'a Place) -> &'a [u8] {
+    match (place, lease) {
+        (Place::Copied(bytes), _) => bytes,
+        // SAFETY: the lease makes this slot ours, the worker has answered and does not write there again, and `read`
+        // checked the range.
+        (Place::Arena { offset, len }, Some(lease)) => {
+            unsafe { lease.channel.arena.region(*offset, *len) }.expect("checked on arrival")
         }
+        (Place::Arena { .. }, None) => unreachable!("a lease is only given up when everything is copied"),
     }
 }
 
@@ -99,9 +100,18 @@ impl Outputs {
                 name: &tensor.name,
                 dtype: tensor.dtype,
                 shape: &tensor.shape,
-                bytes: self.lease.bytes(&tensor.place),
+                bytes: bytes(self.lease.as_deref(), &tensor.place),
             })
             .collect()
+    }
+
+    /// The same outputs in memory of their own: their slot is free for others.
+    pub fn detached(mut self) -> Outputs {
+        for tensor in &mut self.tensors {
+            tensor.place = Place::Copied(Bytes::copy_from_slice(bytes(self.lease.as_deref(), &tensor.place)));
+        }
+        self.lease = None;
+        self
     }
 
     /// What the run was, on the first of the requests that shared it.
@@ -125,7 +135,7 @@ impl Outputs {
         let longest =
             |time: fn(&Timings) -> Duration| parts.iter().map(|part| time(&part.timings)).max().unwrap_or_default();
         let timings = Timings { queue: longest(|timings| timings.queue), run: longest(|timings| timings.run) };
-        Ok(Outputs { lease: Arc::clone(&parts[0].lease), tensors, timings, batch: parts[0].batch })
+        Ok(Outputs { lease: None, tensors, timings, batch: parts[0].batch })
     }
 
     /// Bytes of all outputs.
@@ -176,7 +186,7 @@ pub(super) fn share(
                 name: &tensor.name,
                 dtype: tensor.dtype,
                 shape: &tensor.shape,
-                bytes: lease.bytes(&tensor.place),
+                bytes: bytes(Some(lease), &tensor.place),
             };
             let place = match (split::share(&view, first, rows, all)?, &tensor.place) {
                 (Share::Range { start, len }, Place::Arena { offset, .. }) => {

@@ -70,7 +70,10 @@ async fn run(
         .run_alone(job)
         .await
         .map(crate::channel::Outputs::detached)
-        .map_err(|status| format!("made-up inputs are refused: {}", status.message))
+        .map_err(|status| {
+        // Engines add a trace of their graph on further lines.
+        format!("made-up inputs are refused: {}", status.message.lines().next().unwrap_or_default())
+    })
 }
 
 /// One made-up row.

@@ -360,7 +360,7 @@ async fn under_random_load_every_request_gets_its_own_rows_and_no_slot_is_lost()
             let rows: Vec<f32> = (0..1 + index % 5).map(|row| (index * 10 + row) as f32).collect();
             let expected: Vec<f32> = rows.iter().map(|value| value / 2.0 + 2.0).collect();
             let run = channel.run(job(&rows));
-            if index % 7 == 0 {
+            if index.is_multiple_of(7) {
                 // A client that may leave at any moment.
                 let _ = tokio::time::timeout(Duration::from_micros(index as u64 % 300), run).await;
             } else {

@@ -66,11 +66,7 @@ async fn run(
 ) -> std::result::Result<crate::channel::Outputs, String> {
     let job = Job { signature: Arc::clone(signature), inputs, outputs: Vec::new(), deadline: None };
     // Detached: answers that held their slots until they are compared could use them up.
-    channel
-        .run_alone(job)
-        .await
-        .map(crate::channel::Outputs::detached)
-        .map_err(|status| {
+    channel.run_alone(job).await.map(crate::channel::Outputs::detached).map_err(|status| {
         // Engines add a trace of their graph on further lines.
         format!("made-up inputs are refused: {}", status.message.lines().next().unwrap_or_default())
     })
@@ -111,7 +107,7 @@ fn put_sample(dtype: DType, row: usize, index: usize, out: &mut Vec<u8>) {
         DType::Double => out.extend(fraction.to_le_bytes()),
         // The upper half of a float is its bfloat16; 1.0 and 0.0 are exact in both 16-bit types.
         DType::BFloat16 => out.extend(((fraction as f32).to_bits() >> 16).to_le_bytes()[..2].iter()),
-        DType::Half => out.extend(if step % 2 == 0 { 0u16 } else { 0x3c00 }.to_le_bytes()),
+        DType::Half => out.extend(if step.is_multiple_of(2) { 0u16 } else { 0x3c00 }.to_le_bytes()),
         DType::Complex64 => [fraction as f32, 0.0].iter().for_each(|part| out.extend(part.to_le_bytes())),
         DType::Complex128 => [fraction, 0.0].iter().for_each(|part| out.extend(part.to_le_bytes())),
         DType::Bool => out.push((step % 2) as u8),

@@ -124,7 +124,7 @@ impl BatchRules {
             return None;
         }
         let whole = std::iter::repeat_n(max, rows / max);
-        Some(whole.chain((rows % max != 0).then_some(rows % max)).collect())
+        Some(whole.chain((!rows.is_multiple_of(max)).then_some(rows % max)).collect())
     }
 }
 

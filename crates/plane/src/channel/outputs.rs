@@ -67,9 +67,9 @@ pub(super) struct Lease {
 fn bytes<'a>(lease: Option<&'a Lease>, place: &'a Place) -> &'a [u8] {
     match (place, lease) {
         (Place::Copied(bytes), _) => bytes,
-        // SAFETY: the lease makes this slot ours, the worker has answered and does not write there again, and `read`
-        // checked the range.
         (Place::Arena { offset, len }, Some(lease)) => {
+            // SAFETY: the lease makes this slot ours, the worker has answered and does not write there again, and `read`
+            // checked the range.
             unsafe { lease.channel.arena.region(*offset, *len) }.expect("checked on arrival")
         }
         (Place::Arena { .. }, None) => unreachable!("a lease is only given up when everything is copied"),

@@ -4,6 +4,7 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use h2::client::{Builder, SendRequest};
@@ -12,45 +13,57 @@ use http::header::{HeaderValue, CONTENT_TYPE, TE};
 use http::{HeaderMap, Method, Request, Uri, Version};
 use serde_json::Value;
 
-use crate::cli::{GrpcOptions, RequestOptions};
-use crate::connect::{connect, loopback};
+use crate::connect::{connect, resolve};
 use crate::failure::Failure;
-use crate::load::{self, Place};
-use crate::predict_request;
+use crate::load::{self, Place, Progress};
+use crate::options::Load;
 use crate::problem::Problem;
 
 /// Bytes of answers that may be under way: large, so that no answer waits for a window update.
 const WINDOW_BYTES: u32 = 64 << 20;
+/// Before each message: whether it is compressed, and its length.
+const PREFIX_BYTES: usize = 5;
 
-/// Loads the server that `options` name.
-pub async fn measure(options: &GrpcOptions) -> Result<Value, Problem> {
-    let address = loopback(&options.target)?;
-    let message = message(&options.request)?;
-    let uri: Uri = format!("http://{}{}", options.target, options.method)
-        .parse()
-        .map_err(|error| Problem(format!("{:?} is not a method's path: {error}", options.method)))?;
-    let call = Call { uri, body: framed(&message) };
+/// Loads the server that `load` names with calls of `message`.
+pub async fn measure(load: &Load, message: &[u8], watch: &mut dyn FnMut(Progress) -> bool) -> Result<Value, Problem> {
+    let address = resolve(&load.target, load.allow_remote)?;
+    let call = Call { uri: uri(&load.target, &load.path)?, body: framed(message) };
     let mut places = vec![];
-    for _ in 0..options.load.connections {
+    for _ in 0..load.connections {
         let sender = open(address).await.map_err(|error| Problem(format!("{address}: {error}")))?;
-        places.extend((0..options.streams).map(|_| GrpcPlace { sender: sender.clone(), call: call.clone() }));
+        places.extend((0..load.streams).map(|_| GrpcPlace { sender: sender.clone(), call: call.clone() }));
     }
-    let mut report = load::run(places, &options.load).await?;
+    let mut report = load::run(places, load, watch).await?;
     report["api"] = "grpc".into();
     report["request_bytes"] = message.len().into();
     Ok(report)
 }
 
-fn message(request: &RequestOptions) -> Result<Vec<u8>, Problem> {
-    match &request.body {
-        Some(path) => std::fs::read(path).map_err(|error| Problem(format!("{}: {error}", path.display()))),
-        None => Ok(predict_request::encode(&request.model, request.model_version, &request.signature, &request.inputs)),
-    }
+/// One call of `method`, for its answer.
+///
+/// Raises: Failure - the server's status, or a connection that failed or took longer than `limit`.
+pub fn call(address: SocketAddr, method: &str, message: &[u8], limit: Duration) -> Result<Vec<u8>, Failure> {
+    let ask = async {
+        let call = Call { uri: uri(&address.to_string(), method).map_err(Failure::connection)?, body: framed(message) };
+        let mut place = GrpcPlace { sender: open(address).await?, call };
+        let mut answer = vec![];
+        place.send(&mut |chunk| answer.extend_from_slice(chunk)).await?;
+        // Behind its prefix: this client takes no compressed answers, so it is the message.
+        Ok(answer.split_off(answer.len().min(PREFIX_BYTES)))
+    };
+    let late = || Failure::connection(format!("no answer within {} s", limit.as_secs_f64()));
+    let within = async { Ok(tokio::time::timeout(limit, ask).await.unwrap_or_else(|_| Err(late()))) };
+    crate::in_one_thread(within).unwrap_or_else(|problem| Err(Failure::connection(problem)))
+}
+
+fn uri(target: &str, method: &str) -> Result<Uri, Problem> {
+    let text = format!("http://{target}{method}");
+    text.parse().map_err(|error| Problem(format!("{method:?} is not a method's path: {error}")))
 }
 
 /// A message with its prefix: not compressed, and its length.
 fn framed(message: &[u8]) -> Bytes {
-    let mut frame = BytesMut::with_capacity(5 + message.len());
+    let mut frame = BytesMut::with_capacity(PREFIX_BYTES + message.len());
     frame.put_u8(0);
     frame.put_u32(message.len() as u32);
     frame.put_slice(message);
@@ -92,8 +105,9 @@ struct GrpcPlace {
     call: Call,
 }
 
-impl Place for GrpcPlace {
-    async fn ask(&mut self) -> Result<(), Failure> {
+impl GrpcPlace {
+    /// Sends the request, gives what the answer's body has to `take`, and judges its status.
+    async fn send(&mut self, take: &mut impl FnMut(&[u8])) -> Result<(), Failure> {
         poll_fn(|context| self.sender.poll_ready(context)).await.map_err(Failure::connection)?;
         let (response, mut body) = self.sender.send_request(self.call.head(), false).map_err(Failure::connection)?;
         body.send_data(self.call.body.clone(), true).map_err(Failure::connection)?;
@@ -102,11 +116,17 @@ impl Place for GrpcPlace {
         if head.status != http::StatusCode::OK {
             return Err(Failure { code: format!("http {}", head.status.as_u16()), message: String::new() });
         }
-        skip(&mut answer).await.map_err(Failure::connection)?;
+        read(&mut answer, take).await.map_err(Failure::connection)?;
         match answer.trailers().await.map_err(Failure::connection)? {
             Some(trailers) => status(&trailers),
             None => status(&head.headers),
         }
+    }
+}
+
+impl Place for GrpcPlace {
+    async fn ask(&mut self) -> Result<(), Failure> {
+        self.send(&mut |_| {}).await
     }
 
     async fn recover(&mut self) -> bool {
@@ -116,9 +136,11 @@ impl Place for GrpcPlace {
 }
 
 /// Reads a body to its end and makes room for the next.
-async fn skip(body: &mut RecvStream) -> Result<(), h2::Error> {
+async fn read(body: &mut RecvStream, take: &mut impl FnMut(&[u8])) -> Result<(), h2::Error> {
     while let Some(chunk) = body.data().await {
-        body.flow_control().release_capacity(chunk?.len())?;
+        let chunk = chunk?;
+        take(&chunk);
+        body.flow_control().release_capacity(chunk.len())?;
     }
     Ok(())
 }

@@ -8,11 +8,10 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::cli::{RequestOptions, RestOptions};
-use crate::connect::{connect, loopback};
+use crate::connect::{connect, resolve};
 use crate::failure::Failure;
-use crate::load::{self, Place};
-use crate::predict_json;
+use crate::load::{self, Place, Progress};
+use crate::options::Load;
 use crate::problem::Problem;
 
 /// Header lines that an answer may have.
@@ -20,35 +19,19 @@ const MAX_HEADERS: usize = 64;
 /// How much of an error's body is kept for the report.
 const MESSAGE_BYTES: usize = 500;
 
-/// Loads the server that `options` name.
-pub async fn measure(options: &RestOptions) -> Result<Value, Problem> {
-    let address = loopback(&options.target)?;
-    let body = body(&options.request)?;
-    let path = options.path.clone().unwrap_or_else(|| predict_path(&options.request));
-    let request = request(&options.target, &path, &body);
+/// Loads the server that `load` names with POSTs of `body`.
+pub async fn measure(load: &Load, body: &[u8], watch: &mut dyn FnMut(Progress) -> bool) -> Result<Value, Problem> {
+    let address = resolve(&load.target, load.allow_remote)?;
+    let request = request(&load.target, &load.path, body);
     let mut places = vec![];
-    for _ in 0..options.load.connections {
+    for _ in 0..load.connections {
         let stream = connect(address).await.map_err(|error| Problem(format!("{address}: {error}")))?;
         places.push(RestPlace { address, stream, request: request.clone(), answer: BytesMut::with_capacity(8192) });
     }
-    let mut report = load::run(places, &options.load).await?;
+    let mut report = load::run(places, load, watch).await?;
     report["api"] = "rest".into();
     report["request_bytes"] = body.len().into();
     Ok(report)
-}
-
-fn body(request: &RequestOptions) -> Result<Vec<u8>, Problem> {
-    match &request.body {
-        Some(path) => std::fs::read(path).map_err(|error| Problem(format!("{}: {error}", path.display()))),
-        None => Ok(predict_json::encode(&request.signature, &request.inputs).into_bytes()),
-    }
-}
-
-fn predict_path(request: &RequestOptions) -> String {
-    match request.model_version {
-        Some(version) => format!("/v1/models/{}/versions/{version}:predict", request.model),
-        None => format!("/v1/models/{}:predict", request.model),
-    }
 }
 
 fn request(host: &str, path: &str, body: &[u8]) -> Bytes {

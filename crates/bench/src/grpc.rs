@@ -150,8 +150,27 @@ fn status(headers: &HeaderMap) -> Result<(), Failure> {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
     match text("grpc-status") {
         "0" => Ok(()),
-        code => Err(Failure { code: format!("grpc {code}"), message: text("grpc-message").into() }),
+        code => Err(Failure { code: format!("grpc {code}"), message: percent_decoded(text("grpc-message")) }),
     }
+}
+
+/// A status message as its sender meant it: on the wire, bytes outside of printable ASCII are `%` and two hexadecimal digits.
+fn percent_decoded(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        match part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                bytes.extend_from_slice(&part.as_bytes()[2..]);
+            }
+            None => {
+                bytes.push(b'%');
+                bytes.extend_from_slice(part.as_bytes());
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
@@ -172,5 +191,14 @@ mod tests {
         headers.insert("grpc-status", HeaderValue::from_static("14"));
         headers.insert("grpc-message", HeaderValue::from_static("gone"));
         assert_eq!(status(&headers), Err(Failure { code: "grpc 14".into(), message: "gone".into() }));
+    }
+
+    #[test]
+    fn a_status_message_is_read_as_it_was_meant() {
+        for (wire, meant) in
+            [("not%20found: %C3%A9", "not found: é"), ("100%", "100%"), ("%zz %4", "%zz %4"), ("%é", "%é"), ("", "")]
+        {
+            assert_eq!(percent_decoded(wire), meant, "{wire}");
+        }
     }
 }

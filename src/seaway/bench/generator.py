@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,19 +99,17 @@ def measure(target: Target, request: Request, load: Load, allow_remote: bool, on
 
     Raises:  Unavailable - it cannot be reached.
     """
-
-    def go_on(seconds: float, measuring: bool, succeeded: int, failed: int) -> bool:
-        try:
-            on_progress(seconds, measuring, succeeded, failed)
-        except KeyboardInterrupt:
-            return False
-        return True
-
     document = json.dumps(load_document(target, request, load, allow_remote))
-    try:
-        report = _core.bench(document, request.body, go_on)
-    except _core.StatusError as err:
-        raise from_code(err.code, f"{target} cannot be measured: {err.message}") from err
+    with _interrupts() as interrupts:
+
+        def go_on(seconds: float, measuring: bool, succeeded: int, failed: int) -> bool:
+            on_progress(seconds, measuring, succeeded, failed)
+            return not interrupts
+
+        try:
+            report = _core.bench(document, request.body, go_on)
+        except _core.StatusError as err:
+            raise from_code(err.code, f"{target} cannot be measured: {err.message}") from err
     return measurement(str(target), json.loads(report))
 
 
@@ -160,3 +161,17 @@ def measurement(target: str, report: Mapping[str, Any]) -> Measurement:
         interrupted=report["interrupted"],
         stage_micros={},
     )
+
+
+@contextmanager
+def _interrupts() -> Iterator[Sequence[int]]:
+    """Collect interrupts from the keyboard instead of raising them, wherever they would be raised."""
+    seen: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield seen  # only the main thread gets them
+        return
+    before = signal.signal(signal.SIGINT, lambda number, _frame: seen.append(number))
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -29,6 +29,7 @@ from seaway.bench.target import Target, check_allowed, parse_target
 __all__ = ["Generation", "Load", "Model", "Order", "as_json", "carry_out", "html_page", "print_report"]
 
 _METADATA_TIMEOUT_S = 10.0
+_WIDTH = 140
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,11 @@ def carry_out(order: Order) -> Report:
 
 
 def print_report(report: Report) -> None:
-    """Print the report as tables."""
-    Console().print(render(report))
+    """Print the report as tables, wide enough to be read where there is no terminal to fit into."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)
+    console.print(render(report))
 
 
 def subject_of(target: Target, order: Order) -> Subject:

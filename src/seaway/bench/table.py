@@ -38,7 +38,7 @@ def measurement_rows(measured: Measurement) -> Sequence[tuple[str, str]]:
         rows.append(("unanswered", str(measured.unanswered)))
     if measured.stage_micros:
         rows.append(("server's stages", stages_of(measured.stage_micros)))
-    rows.append(("generator's CPU", generator_of(measured)))
+    rows.append(("generator's own CPU", generator_of(measured)))
     return rows
 
 
@@ -104,7 +104,7 @@ def _pairs_of(values: Mapping[str, str]) -> Table:
 
 
 def _sides(comparison: Comparison) -> Table:
-    shown = _figures("round", "", "per second", "p50", "p99", "failed", "generator's CPU")
+    shown = _figures("round", "", "per second", "p50", "p99", "failed", "own CPU")
     for number, pair in enumerate(comparison.pairs, 1):
         for name, measured in (("A", pair.a), ("B", pair.b)):
             shown.add_row(str(number), name, *_row(measured))
@@ -132,7 +132,7 @@ def _ratios(comparison: Comparison) -> Table:
 
 
 def _trials(run: SearchRun) -> Table:
-    shown = _figures("rate", "answered/s", "p50", "p99", "failed", "generator's CPU", "objective", "why tried")
+    shown = _figures("rate", "answered/s", "p50", "p99", "failed", "own CPU", "objective", "why tried")
     for trial in run.trials:
         judged = "broken: " + ", ".join(trial.violations) if trial.violations else "kept"
         shown.add_row(f"{trial.measured.rate:g}/s", *_row(trial.measured), judged, trial.why)

@@ -145,13 +145,13 @@ def bench(  # noqa: PLR0913, PLR0917 - the options of the verb, which only typer
         time_limit_s=time_limit,
     )
     report = order.carry_out(asked)
-    if html is not None:
-        html.write_text(order.html_page(report), encoding="utf-8")
-        print(f"the report with plots is {html}", file=sys.stderr)
     if printing_json:
         typer.echo(order.as_json(report))
     else:
         order.print_report(report)
+    if html is not None:
+        html.write_text(order.html_page(report), encoding="utf-8")
+        print(f"the report with plots is {html}", file=sys.stderr)
 
 
 def check_together(  # noqa: PLR0913, PLR0917 - the options that depend on each other

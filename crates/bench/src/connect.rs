@@ -4,10 +4,14 @@
 //! besides. So an address that is not loopback is refused before anything is sent.
 
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 
 use crate::problem::Problem;
+
+/// How long a place waits before it tries again to reach a server that is gone.
+pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
 /// The address behind `target`.
 ///

@@ -2,8 +2,10 @@
 //!
 //! Source: grpc/doc/PROTOCOL-HTTP2.md.
 
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -12,8 +14,9 @@ use h2::RecvStream;
 use http::header::{HeaderValue, CONTENT_TYPE, TE};
 use http::{HeaderMap, Method, Request, Uri, Version};
 use serde_json::Value;
+use tokio::sync::Mutex;
 
-use crate::connect::{connect, resolve};
+use crate::connect::{connect, resolve, PAUSE};
 use crate::failure::Failure;
 use crate::load::{self, Place, Progress};
 use crate::options::Load;
@@ -31,7 +34,8 @@ pub async fn measure(load: &Load, message: &[u8], watch: &mut dyn FnMut(Progress
     let mut places = vec![];
     for _ in 0..load.connections {
         let sender = open(address).await.map_err(|error| Problem(format!("{address}: {error}")))?;
-        places.extend((0..load.streams).map(|_| GrpcPlace { sender: sender.clone(), call: call.clone() }));
+        let line = Rc::new(Line::new(address, sender));
+        places.extend((0..load.streams).map(|_| GrpcPlace::new(line.clone(), call.clone())));
     }
     let mut report = load::run(places, load, watch).await?;
     report["api"] = "grpc".into();
@@ -45,7 +49,7 @@ pub async fn measure(load: &Load, message: &[u8], watch: &mut dyn FnMut(Progress
 pub fn call(address: SocketAddr, method: &str, message: &[u8], limit: Duration) -> Result<Vec<u8>, Failure> {
     let ask = async {
         let call = Call { uri: uri(&address.to_string(), method).map_err(Failure::connection)?, body: framed(message) };
-        let mut place = GrpcPlace { sender: open(address).await?, call };
+        let mut place = GrpcPlace::new(Rc::new(Line::new(address, open(address).await?)), call);
         let mut answer = vec![];
         place.send(&mut |chunk| answer.extend_from_slice(chunk)).await?;
         // Behind its prefix: this client takes no compressed answers, so it is the message.
@@ -99,13 +103,37 @@ impl Call {
     }
 }
 
-/// One stream at a time on a connection that other places share.
+/// A connection that places share, and how it is opened anew.
+struct Line {
+    address: SocketAddr,
+    sender: RefCell<SendRequest<Bytes>>,
+    /// How often it was opened again.
+    opened: Cell<u64>,
+    /// Held by the place that opens it.
+    opening: Mutex<()>,
+}
+
+impl Line {
+    fn new(address: SocketAddr, sender: SendRequest<Bytes>) -> Line {
+        Line { address, sender: RefCell::new(sender), opened: Cell::new(0), opening: Mutex::new(()) }
+    }
+}
+
+/// One stream at a time on a shared connection.
 struct GrpcPlace {
+    line: Rc<Line>,
+    /// The line's connection when it had been opened `opened` times.
     sender: SendRequest<Bytes>,
+    opened: u64,
     call: Call,
 }
 
 impl GrpcPlace {
+    fn new(line: Rc<Line>, call: Call) -> GrpcPlace {
+        let (sender, opened) = (line.sender.borrow().clone(), line.opened.get());
+        GrpcPlace { line, sender, opened, call }
+    }
+
     /// Sends the request, gives what the answer's body has to `take`, and judges its status.
     async fn send(&mut self, take: &mut impl FnMut(&[u8])) -> Result<(), Failure> {
         poll_fn(|context| self.sender.poll_ready(context)).await.map_err(Failure::connection)?;
@@ -129,9 +157,25 @@ impl Place for GrpcPlace {
         self.send(&mut |_| {}).await
     }
 
+    /// Takes the line's newer connection, or opens one for all its places; waits a moment when that fails.
     async fn recover(&mut self) -> bool {
-        // The connection is shared: one that broke takes all its places with it, and the report says so.
-        false
+        let line = self.line.clone();
+        let alone = line.opening.lock().await;
+        if line.opened.get() == self.opened {
+            match open(line.address).await {
+                Ok(sender) => {
+                    line.sender.replace(sender);
+                    line.opened.set(self.opened + 1);
+                }
+                Err(_) => {
+                    drop(alone);
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+        self.sender = line.sender.borrow().clone();
+        self.opened = line.opened.get();
+        true
     }
 }
 
@@ -191,6 +235,39 @@ mod tests {
         headers.insert("grpc-status", HeaderValue::from_static("14"));
         headers.insert("grpc-message", HeaderValue::from_static("gone"));
         assert_eq!(status(&headers), Err(Failure { code: "grpc 14".into(), message: "gone".into() }));
+    }
+
+    /// Answers one call on each of `connections` connections, and hangs up after it.
+    async fn answer_and_hang_up(listener: tokio::net::TcpListener, connections: usize) {
+        for _ in 0..connections {
+            let (stream, _) = listener.accept().await.expect("somebody connects");
+            let mut server = h2::server::handshake(stream).await.expect("it speaks HTTP/2");
+            let (_, mut respond) = server.accept().await.expect("a call comes").expect("the call is whole");
+            let mut head = http::Response::new(());
+            head.headers_mut().insert("grpc-status", HeaderValue::from_static("0"));
+            respond.send_response(head, true).expect("the client listens");
+            server.graceful_shutdown();
+            while server.accept().await.is_some() {}
+        }
+    }
+
+    #[test]
+    fn places_of_a_broken_connection_share_the_next_one() {
+        let outcome = crate::in_one_thread(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+            let address = listener.local_addr().expect("it is bound");
+            let serving = tokio::task::spawn_local(answer_and_hang_up(listener, 2));
+            let call = Call { uri: uri(&address.to_string(), "/m").unwrap(), body: framed(b"") };
+            let line = Rc::new(Line::new(address, open(address).await.unwrap()));
+            let mut places = [GrpcPlace::new(line.clone(), call.clone()), GrpcPlace::new(line.clone(), call)];
+            let first = places[0].ask().await;
+            let broken = places[0].ask().await;
+            let recovered = (places[1].recover().await, places[0].recover().await, line.opened.get());
+            let again = places[0].ask().await;
+            serving.abort();
+            Ok((first, broken.map_err(|failure| failure.code), recovered, again))
+        });
+        assert_eq!(outcome.unwrap(), (Ok(()), Err("connection".into()), (true, true, 1), Ok(())));
     }
 
     #[test]

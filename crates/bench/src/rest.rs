@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::connect::{connect, resolve};
+use crate::connect::{connect, resolve, PAUSE};
 use crate::failure::Failure;
 use crate::load::{self, Place, Progress};
 use crate::options::Load;
@@ -76,12 +76,10 @@ impl Place for RestPlace {
     async fn recover(&mut self) -> bool {
         self.answer.clear();
         match connect(self.address).await {
-            Ok(stream) => {
-                self.stream = stream;
-                true
-            }
-            Err(_) => false,
+            Ok(stream) => self.stream = stream,
+            Err(_) => tokio::time::sleep(PAUSE).await,
         }
+        true
     }
 }
 

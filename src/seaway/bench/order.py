@@ -25,6 +25,7 @@ from seaway.bench.signature import Model, fetch_inputs
 from seaway.bench.stages import metrics_target
 from seaway.bench.table import render
 from seaway.bench.target import Target, check_allowed, parse_target
+from seaway.errors import InvalidArgument
 
 __all__ = ["Generation", "Load", "Model", "Order", "as_json", "carry_out", "html_page", "print_report"]
 
@@ -57,9 +58,13 @@ class Order:
 def carry_out(order: Order) -> Report:
     """Make the measurements and return the report.
 
-    Raises:  PermissionDenied - a target is another machine. Unavailable - one does not answer.
-             NotFound, InvalidArgument - the model has no such signature, or no request can be made from it.
+    Raises:  InvalidArgument - a target is another machine, or no request can be made. Unavailable - one does not answer.
+             NotFound - the model has no such signature.
     """
+    if order.metrics and len(order.servers) > 1:
+        raise InvalidArgument(
+            "--metrics is one server's page; with --compare stages come from REST ports, or 8501 for 8500"
+        )
     objective = parse_objective(order.objective) if order.objective else None
     targets = [parse_target(server) for server in order.servers]
     for target in targets:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-from seaway.errors import InvalidArgument, PermissionDenied, Unavailable
+from seaway.errors import InvalidArgument, Unavailable
 
 Api = Literal["grpc", "rest"]
 
@@ -71,13 +71,13 @@ def addresses_of(host: str) -> Sequence[str]:
 def check_allowed(target: Target, allow_remote: bool, resolve: Callable[[str], Sequence[str]] = addresses_of) -> None:
     """Let a target pass that is on this machine, and any other only with `allow_remote`.
 
-    Raises:  PermissionDenied - it is another machine. Unavailable - it has no address.
+    Raises:  InvalidArgument - it is another machine. Unavailable - it has no address.
     """
     if allow_remote:
         return
     foreign = [found for found in resolve(target.host) if not ipaddress.ip_address(found.split("%")[0]).is_loopback]
     if foreign:
-        raise PermissionDenied(
+        raise InvalidArgument(
             f"{target} is {foreign[0]}, which is not this machine: a load can take a server down. "
             "If it is yours to load, say so with --allow-remote; a server on this machine is 127.0.0.1"
         )

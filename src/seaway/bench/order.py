@@ -58,7 +58,7 @@ class Order:
 def carry_out(order: Order) -> Report:
     """Make the measurements and return the report.
 
-    Raises:  InvalidArgument - a target is another machine, or no request can be made. Unavailable - one does not answer.
+    Raises:  InvalidArgument - a target is another machine, or no request can be made. Unavailable - none answers.
              NotFound - the model has no such signature.
     """
     if order.metrics and len(order.servers) > 1:

@@ -19,6 +19,9 @@ use crate::tally::Tally;
 /// How often the watcher is told how far the load is.
 const TICK: Duration = Duration::from_millis(200);
 
+/// How long answers are awaited after the watcher has ended the load: somebody waits at the keyboard.
+const INTERRUPTED_GRACE: Duration = Duration::from_secs(1);
+
 /// One place in flight.
 pub trait Place: 'static {
     /// Sends the request and waits for its answer.
@@ -124,6 +127,7 @@ impl Run {
             if !interrupted && !watch(self.progress(measuring)) {
                 interrupted = true;
                 self.pace.end();
+                late.as_mut().reset((Instant::now() + INTERRUPTED_GRACE).min(limit).into());
             }
         }
         let processor = processor_time::own() - processor;
@@ -235,8 +239,9 @@ mod tests {
             assert!(progress.failed == 0 && progress.succeeded == 0);
             false
         };
-        let open = Load { rate: Some(0.5), ..load(60.0, u64::MAX) };
-        let report = crate::in_one_thread(run(vec![Silent], &open, &mut watch)).unwrap();
-        assert_eq!((report["interrupted"].as_bool(), told), (Some(true), 1));
+        let began = Instant::now();
+        let report = crate::in_one_thread(run(vec![Silent], &load(60.0, u64::MAX), &mut watch)).unwrap();
+        assert_eq!((report["interrupted"].as_bool(), report["unanswered"].as_u64(), told), (Some(true), Some(1), 1));
+        assert!(began.elapsed() < Duration::from_secs(30), "it does not wait for the end that was planned");
     }
 }

@@ -73,10 +73,17 @@ class Measurement:
     connections: int
     rate: float | None
     request_bytes: int
+    rows: int
+    """Rows of each request."""
     generator_cpu_s: float
     interrupted: bool
     stage_micros: Mapping[str, float]
     """Mean time of a request in each of the server's stages; empty when the server does not tell."""
+
+    @property
+    def rows_per_second(self) -> float:
+        """Rows answered a second."""
+        return self.per_second * self.rows
 
     @property
     def generator_micros(self) -> float:
@@ -110,7 +117,7 @@ def measure(target: Target, request: Request, load: Load, allow_remote: bool, on
             report = _core.bench(document, request.body, go_on)
         except _core.StatusError as err:
             raise from_code(err.code, f"{target} cannot be measured: {err.message}") from err
-    return measurement(str(target), json.loads(report))
+    return measurement(str(target), json.loads(report), request.rows)
 
 
 def load_document(target: Target, request: Request, load: Load, allow_remote: bool) -> Mapping[str, Any]:
@@ -134,7 +141,7 @@ def load_document(target: Target, request: Request, load: Load, allow_remote: bo
     }
 
 
-def measurement(target: str, report: Mapping[str, Any]) -> Measurement:
+def measurement(target: str, report: Mapping[str, Any], rows: int = 1) -> Measurement:
     """Return the generator's report as a value."""
     timeline = report["timeline"]
     return Measurement(
@@ -157,6 +164,7 @@ def measurement(target: str, report: Mapping[str, Any]) -> Measurement:
         connections=report["connections"],
         rate=report["rate"],
         request_bytes=report["request_bytes"],
+        rows=rows,
         generator_cpu_s=report["client_processor_seconds"],
         interrupted=report["interrupted"],
         stage_micros={},

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from seaway.bench.comparison import ratios, verdict
-from seaway.bench.generator import Measurement
+from seaway.bench.generator import Measurement, Window
 from seaway.bench.report import Comparison, Report
 from seaway.bench.run import SearchRun
 from seaway.bench.svg import Axis, Series, line_chart, linear_axis, nines, percentile_axis, stacked_bars
@@ -41,7 +41,7 @@ def html_page(report: Report) -> str:
 
 def _measurement(measured: Measurement) -> str:
     parts = [_facts(dict(measurement_rows(measured))), _latency_curves({"latency": measured})]
-    parts += [_throughput({"answers": measured}), _latency_over_time(measured)]
+    parts += [_throughput(measured), _latency_over_time(measured)]
     if measured.stage_micros:
         parts.append(stacked_bars("Mean time in the server's stages", {"mean": measured.stage_micros}, "µs"))
     return "\n".join(parts)
@@ -108,30 +108,32 @@ def _latency_curves(measured: Mapping[str, Measurement], title: str = "Latency b
     return line_chart(title, percentile_axis(highest), linear_axis("ms", slowest / 1e3), series)
 
 
-def _throughput(measured: Mapping[str, Measurement]) -> str:
-    series = [
-        Series(name, [(window.start_s, window.succeeded / one.window_s) for window in one.windows])
-        for name, one in measured.items()
-    ]
-    failures = [
-        Series("failures", [(window.start_s, window.failed / one.window_s) for window in one.windows])
-        for one in measured.values()
-        if one.failed
-    ]
-    every = series + failures
-    return line_chart("Answers over time", _time_axis(measured), _highest("per second", every), every)
+def _throughput(measured: Measurement) -> str:
+    windows, length = _complete(measured), measured.window_s
+    series = [Series("answers", [(window.start_s, window.succeeded / length) for window in windows])]
+    if measured.failed:
+        series.append(Series("failures", [(window.start_s, window.failed / length) for window in windows]))
+    return line_chart("Answers over time", _time_axis(measured), _highest("per second", series), series)
 
 
 def _latency_over_time(measured: Measurement) -> str:
+    windows = [window for window in _complete(measured) if window.succeeded]
     series = [
-        Series("p50", [(one.start_s, one.p50_micros / 1e3) for one in measured.windows if one.succeeded]),
-        Series("p99", [(one.start_s, one.p99_micros / 1e3) for one in measured.windows if one.succeeded]),
+        Series("p50", [(window.start_s, window.p50_micros / 1e3) for window in windows]),
+        Series("p99", [(window.start_s, window.p99_micros / 1e3) for window in windows]),
     ]
-    return line_chart("Latency over time", _time_axis({"": measured}), _highest("ms", series), series)
+    return line_chart("Latency over time", _time_axis(measured), _highest("ms", series), series)
 
 
-def _time_axis(measured: Mapping[str, Measurement]) -> Axis:
-    return linear_axis("seconds", max((one.seconds for one in measured.values()), default=1.0))
+def _time_axis(measured: Measurement) -> Axis:
+    return linear_axis("seconds", max((window.start_s for window in _complete(measured)), default=1.0))
+
+
+def _complete(measured: Measurement) -> Sequence[Window]:
+    """The windows without the last, when the measurement ended within it: it would look like a drop."""
+    windows = measured.windows
+    cut = len(windows) > 1 and windows[-1].start_s + measured.window_s > measured.seconds
+    return windows[:-1] if cut else windows
 
 
 def _highest(label: str, series: Sequence[Series]) -> Axis:

@@ -64,5 +64,9 @@ def _search(run: SearchRun) -> Mapping[str, Any]:
 
 
 def _measurement(measured: Measurement) -> Mapping[str, Any]:
-    own = {"generator_micros_per_request": measured.generator_micros, "generator_share": measured.generator_share}
+    own = {
+        "rows_per_second": measured.rows_per_second,
+        "generator_micros_per_request": measured.generator_micros,
+        "generator_share": measured.generator_share,
+    }
     return {**dataclasses.asdict(measured), **own}

@@ -34,6 +34,8 @@ def measurement_rows(measured: Measurement) -> Sequence[tuple[str, str]]:
         ("answers", f"{measured.succeeded} in {measured.seconds:.2f} s"),
         ("per second", f"{measured.per_second:.1f}"),
     ]
+    if measured.rows > 1:
+        rows.append(("rows per second", f"{measured.rows_per_second:.1f}"))
     rows += [(f"{name} latency", time_of(micros)) for name, micros in _ordered(measured.latency_micros)]
     rows.append(("failed", failures_of(measured)))
     if measured.unanswered:

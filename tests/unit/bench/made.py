@@ -34,4 +34,5 @@ def measured(**changes: Any) -> Measurement:
         "client_processor_seconds": 0.02,
         "interrupted": False,
     }
-    return measurement("grpc://127.0.0.1:8500", report | changes)
+    rows = changes.pop("rows", 1)
+    return measurement("grpc://127.0.0.1:8500", report | changes, rows)

@@ -40,6 +40,7 @@ RESULTS = [
     pytest.param(
         measured(client_processor_seconds=1.9), ["95% of a processor: it may be the limit"], id="a-busy-generator"
     ),
+    pytest.param(measured(rows=32), ["rows per second", "16000.0"], id="a-load-of-batches"),
     pytest.param(measured(interrupted=True, unanswered=3), ["Interrupted", "unanswered"], id="an-interrupted-load"),
     pytest.param(
         Comparison((Pair(measured(), measured(per_second=750.0)),)),

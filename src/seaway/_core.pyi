@@ -121,8 +121,8 @@ def preload_tensorflow(library: str) -> str:
 def die_with_parent() -> None:
     """Have the kernel kill this process when the thread that made it ends."""
 
-def bench(load: str, body: bytes, on_progress: Callable[[float, bool, int, int], bool]) -> str:
-    """Send `body` again and again as the JSON document `load` says, and return the JSON report.
+def bench(load: str, bodies: list[bytes], on_progress: Callable[[float, bool, int, int], bool]) -> str:
+    """Send `bodies` in turn, again and again as the JSON document `load` says, and return the JSON report.
 
     `on_progress(seconds, measuring, succeeded, failed)` is called several times a second, on the thread that generates
     the load, so it must be quick. The load ends early, with a report, once it returns false.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 
 from seaway.bench.stages import METRICS_PATH, parse_totals
+from seaway.protos import message
+from seaway.protos.tfrecord import masked_crc
 from tests.eventually import eventually
 from tests.models.cache import Models
 from tests.server import Server, free_port
@@ -96,6 +99,28 @@ def test_a_model_that_is_not_there_is_told_before_any_load(server: Server) -> No
     done = bench(server.url, "--model=half_plus_two", "--signature=none_such")
     assert "serving_default" in done.stderr
     assert bench(f"127.0.0.1:{free_port()}", "--model=half_plus_two").returncode == 1
+
+
+def recorded(rows: int) -> bytes:
+    log = message("tensorflow.serving.PredictionLog")()
+    log.predict_log.request.model_spec.name = "as_it_was_called_then"
+    tensor = log.predict_log.request.inputs["x"]
+    tensor.dtype = 1
+    tensor.tensor_shape.dim.add(size=rows)
+    tensor.tensor_shape.dim.add(size=1)
+    tensor.float_val.extend([1.0] * rows)
+    record = bytes(log.SerializeToString())
+    length = struct.pack("<Q", len(record))
+    return length + struct.pack("<I", masked_crc(length)) + record + struct.pack("<I", masked_crc(record))
+
+
+def test_recorded_requests_are_sent_in_turn(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(recorded(rows=1) + recorded(rows=3))
+    report = told(server.grpc_address, "--model=half_plus_two", f"--log={tmp_path / 'log'}", "--count=20")
+    assert (report["measurement"]["succeeded"], report["measurement"]["failed"]) == (20, 0)
+    page = server.get(METRICS_PATH).body.decode()
+    (rows,) = (line for line in page.splitlines() if line.startswith("seaway_request_rows_total{"))
+    assert float(rows.rsplit(" ", 1)[1]) == 10 * 1 + 10 * 3
 
 
 def test_two_ways_to_one_server_are_compared_in_pairs(server: Server, tmp_path: Path) -> None:

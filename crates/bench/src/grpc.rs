@@ -21,16 +21,22 @@ use crate::failure::Failure;
 use crate::load::{self, Place, Progress};
 use crate::options::Load;
 use crate::problem::Problem;
+use crate::turn::Turn;
 
 /// Bytes of answers that may be under way: large, so that no answer waits for a window update.
 const WINDOW_BYTES: u32 = 64 << 20;
 /// Before each message: whether it is compressed, and its length.
 const PREFIX_BYTES: usize = 5;
 
-/// Loads the server that `load` names with calls of `message`.
-pub async fn measure(load: &Load, message: &[u8], watch: &mut dyn FnMut(Progress) -> bool) -> Result<Value, Problem> {
+/// Loads the server that `load` names with calls of `messages` in turn.
+pub async fn measure(
+    load: &Load,
+    messages: &[Vec<u8>],
+    watch: &mut dyn FnMut(Progress) -> bool,
+) -> Result<Value, Problem> {
     let address = resolve(&load.target, load.allow_remote)?;
-    let call = Call { uri: uri(&load.target, &load.path)?, body: framed(message) };
+    let requests = messages.iter().map(|message| framed(message)).collect();
+    let call = Call { uri: uri(&load.target, &load.path)?, turn: Rc::new(Turn::new(requests)) };
     let mut places = vec![];
     for _ in 0..load.connections {
         let sender = open(address).await.map_err(|error| Problem(format!("{address}: {error}")))?;
@@ -39,7 +45,7 @@ pub async fn measure(load: &Load, message: &[u8], watch: &mut dyn FnMut(Progress
     }
     let mut report = load::run(places, load, watch).await?;
     report["api"] = "grpc".into();
-    report["request_bytes"] = message.len().into();
+    report["request_bytes"] = (messages.iter().map(Vec::len).sum::<usize>() / messages.len()).into();
     Ok(report)
 }
 
@@ -48,7 +54,10 @@ pub async fn measure(load: &Load, message: &[u8], watch: &mut dyn FnMut(Progress
 /// Raises: Failure - the server's status, or a connection that failed or took longer than `limit`.
 pub fn call(address: SocketAddr, method: &str, message: &[u8], limit: Duration) -> Result<Vec<u8>, Failure> {
     let ask = async {
-        let call = Call { uri: uri(&address.to_string(), method).map_err(Failure::connection)?, body: framed(message) };
+        let call = Call {
+            uri: uri(&address.to_string(), method).map_err(Failure::connection)?,
+            turn: Rc::new(Turn::new(vec![framed(message)])),
+        };
         let mut place = GrpcPlace::new(Rc::new(Line::new(address, open(address).await?)), call);
         let mut answer = vec![];
         place.send(&mut |chunk| answer.extend_from_slice(chunk)).await?;
@@ -84,11 +93,11 @@ async fn open(address: SocketAddr) -> Result<SendRequest<Bytes>, Failure> {
     Ok(sender)
 }
 
-/// What every request of a load says.
+/// What the requests of a load say.
 #[derive(Clone)]
 struct Call {
     uri: Uri,
-    body: Bytes,
+    turn: Rc<Turn>,
 }
 
 impl Call {
@@ -138,7 +147,7 @@ impl GrpcPlace {
     async fn send(&mut self, take: &mut impl FnMut(&[u8])) -> Result<(), Failure> {
         poll_fn(|context| self.sender.poll_ready(context)).await.map_err(Failure::connection)?;
         let (response, mut body) = self.sender.send_request(self.call.head(), false).map_err(Failure::connection)?;
-        body.send_data(self.call.body.clone(), true).map_err(Failure::connection)?;
+        body.send_data(self.call.turn.take(), true).map_err(Failure::connection)?;
         let response = response.await.map_err(Failure::connection)?;
         let (head, mut answer) = response.into_parts();
         if head.status != http::StatusCode::OK {
@@ -257,7 +266,8 @@ mod tests {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
             let address = listener.local_addr().expect("it is bound");
             let serving = tokio::task::spawn_local(answer_and_hang_up(listener, 2));
-            let call = Call { uri: uri(&address.to_string(), "/m").unwrap(), body: framed(b"") };
+            let call =
+                Call { uri: uri(&address.to_string(), "/m").unwrap(), turn: Rc::new(Turn::new(vec![framed(b"")])) };
             let line = Rc::new(Line::new(address, open(address).await.unwrap()));
             let mut places = [GrpcPlace::new(line.clone(), call.clone()), GrpcPlace::new(line.clone(), call)];
             let first = places[0].ask().await;

@@ -18,6 +18,7 @@ mod problem;
 mod processor_time;
 mod rest;
 mod tally;
+mod turn;
 
 pub use failure::Failure;
 pub use grpc::call;
@@ -27,17 +28,20 @@ pub use problem::Problem;
 pub use processor_time::own as processor_time;
 pub use tally::{nanoseconds, quantiles};
 
-/// Sends `body` again and again as `load` says, and reports what came of it.
+/// Sends `bodies` in turn, again and again as `load` says, and reports what came of it.
 ///
 /// `watch` is told how far it is several times a second, on the thread that generates the load, so it must be quick; the load
 /// ends early, with a report, once it answers false.
 ///
-/// Raises: Problem - the load makes no sense, or its target is not to be loaded or cannot be reached.
-pub fn measure(load: &Load, body: &[u8], watch: &mut dyn FnMut(Progress) -> bool) -> Result<Value, Problem> {
+/// Raises: Problem - the load makes no sense, there is no body, or its target is not to be loaded or cannot be reached.
+pub fn measure(load: &Load, bodies: &[Vec<u8>], watch: &mut dyn FnMut(Progress) -> bool) -> Result<Value, Problem> {
     load.check()?;
+    if bodies.is_empty() {
+        return Err(Problem("there is no request to send".into()));
+    }
     match load.api {
-        Api::Grpc => in_one_thread(grpc::measure(load, body, watch)),
-        Api::Rest => in_one_thread(rest::measure(load, body, watch)),
+        Api::Grpc => in_one_thread(grpc::measure(load, bodies, watch)),
+        Api::Rest => in_one_thread(rest::measure(load, bodies, watch)),
     }
 }
 

@@ -32,14 +32,14 @@ fn main() -> ExitCode {
 
 fn measure(bench: &Bench) -> Result<Value, Problem> {
     match &bench.command {
-        Command::Grpc(options) => load(&options.load(), &request::message(&options.request)?),
-        Command::Rest(options) => load(&options.load(), &request::body(&options.request)?),
+        Command::Grpc(options) => load(&options.load(), request::message(&options.request)?),
+        Command::Rest(options) => load(&options.load(), request::body(&options.request)?),
         Command::Engine(options) => engine::measure(options),
     }
 }
 
 /// Raises: Problem - not one request succeeded.
-fn load(load: &Load, body: &[u8]) -> Result<Value, Problem> {
+fn load(load: &Load, body: Vec<u8>) -> Result<Value, Problem> {
     let interrupted = interrupted();
     let mut announced = false;
     let mut watch = |progress: Progress| {
@@ -48,7 +48,7 @@ fn load(load: &Load, body: &[u8]) -> Result<Value, Problem> {
         }
         !interrupted.load(Ordering::Relaxed)
     };
-    let report = seaway_bench::measure(load, body, &mut watch)?;
+    let report = seaway_bench::measure(load, &[body], &mut watch)?;
     match report["succeeded"].as_u64() {
         Some(0) => {
             Err(Problem(format!("not one request succeeded: {} {}", report["failures"], report["first_failure"])))

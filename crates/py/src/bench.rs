@@ -11,10 +11,10 @@ use seaway_plane::status::Code;
 
 use crate::status::status_error;
 
-/// Sends `body` as the JSON document `load` says, and gives the JSON report. `on_progress(seconds, measuring, succeeded,
+/// Sends `bodies` in turn as the JSON document `load` says, and gives the JSON report. `on_progress(seconds, measuring, succeeded,
 /// failed)` is called several times a second; the load ends early once it returns false or raises.
 #[pyfunction]
-pub fn bench(py: Python<'_>, load: &str, body: &[u8], on_progress: Py<PyAny>) -> PyResult<String> {
+pub fn bench(py: Python<'_>, load: &str, bodies: Vec<Vec<u8>>, on_progress: Py<PyAny>) -> PyResult<String> {
     let load: Load = serde_json::from_str(load).map_err(|error| PyValueError::new_err(format!("load: {error}")))?;
     let mut raised = None;
     let mut watch = |progress: Progress| {
@@ -28,7 +28,7 @@ pub fn bench(py: Python<'_>, load: &str, body: &[u8], on_progress: Py<PyAny>) ->
         })
     };
     // Without the interpreter's lock: it draws the progress meanwhile.
-    let report = py.detach(|| seaway_bench::measure(&load, body, &mut watch));
+    let report = py.detach(|| seaway_bench::measure(&load, &bodies, &mut watch));
     match (raised, report) {
         (Some(error), _) => Err(error),
         (None, Ok(report)) => Ok(report.to_string()),

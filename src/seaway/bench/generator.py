@@ -114,7 +114,7 @@ def measure(target: Target, request: Request, load: Load, allow_remote: bool, on
             return not interrupts
 
         try:
-            report = _core.bench(document, request.body, go_on)
+            report = _core.bench(document, list(request.bodies), go_on)
         except _core.StatusError as err:
             raise from_code(err.code, f"{target} cannot be measured: {err.message}") from err
     return measurement(str(target), json.loads(report), request.rows)

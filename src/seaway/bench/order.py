@@ -19,7 +19,7 @@ from seaway.bench.objective import parse_objective
 from seaway.bench.page import html_page
 from seaway.bench.progress import Bars
 from seaway.bench.report import Comparison, Report, Result, as_json
-from seaway.bench.request import Generation, Request, request_from_file, request_from_signature
+from seaway.bench.request import Generation, Request, request_from_file, request_from_log, request_from_signature
 from seaway.bench.run import Subject, compare, find_max, measure_once, require_success
 from seaway.bench.signature import Model, fetch_inputs
 from seaway.bench.stages import metrics_target
@@ -45,6 +45,8 @@ class Order:
     """Values of inputs; the others are random."""
     body: Path | None
     """A file with the whole request instead."""
+    log: Path | None
+    """A file with recorded requests instead."""
     generation: Generation
     metrics: str
     allow_remote: bool
@@ -102,12 +104,14 @@ def subject_of(target: Target, order: Order) -> Subject:
 
 
 def request_of(target: Target, order: Order) -> Request:
-    """Return the request: from the file, or from the live signature.
+    """Return the request: from a file, or from the live signature.
 
     Raises:  as for `carry_out`.
     """
     if order.body is not None:
         return request_from_file(target.api, order.model, order.verb, order.body)
+    if order.log is not None:
+        return request_from_log(target.api, order.model, order.log)
     inputs = fetch_inputs(target, order.model, _METADATA_TIMEOUT_S, order.allow_remote)
     return request_from_signature(target.api, order.model, inputs, order.given, order.generation)
 
@@ -120,7 +124,7 @@ def facts_of(subjects: list[Subject], order: Order) -> dict[str, str]:
     return {
         **servers,
         "model": order.model.name,
-        "request": f"{request.description} ({len(request.body)} bytes)",
+        "request": f"{request.description} ({sum(map(len, request.bodies))} bytes)",
         "load": loop_of(order),
     }
 

@@ -15,10 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from google.protobuf.message import DecodeError
+
 from seaway.bench.signature import Dimension, InputSpec, Model
 from seaway.bench.target import Api
 from seaway.errors import InvalidArgument
 from seaway.protos import message
+from seaway.protos.tfrecord import read_tfrecords
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,7 +67,8 @@ class Request:
     """What is sent: a path, and the bytes behind it."""
 
     path: str
-    body: bytes
+    bodies: tuple[bytes, ...]
+    """Sent in turn."""
     rows: int
     """Leading dimension of the first input; 1 where it is not known."""
     description: str
@@ -79,7 +83,28 @@ def request_from_file(api: Api, model: Model, verb: str, path: Path) -> Request:
         body = path.read_bytes()
     except OSError as err:
         raise InvalidArgument(f"--body {str(path)!r} cannot be read: {err}") from err
-    return Request(path_of(api, model, verb), body, 1, f"the {len(body)} bytes of {path}")
+    return Request(path_of(api, model, verb), (body,), 1, f"the {len(body)} bytes of {path}")
+
+
+def request_from_log(api: Api, model: Model, path: Path) -> Request:
+    """Return the Predict requests of a recorded log: a TFRecord of PredictionLog, as warm-up files are.
+
+    They go to the model, version and signature that are asked for; a signature that is not asked for stays as recorded.
+
+    Raises:  InvalidArgument - the file cannot be read, holds nothing or another kind of request, or is meant for REST.
+             DataLoss - it is damaged.
+    """
+    if api == "rest":
+        raise InvalidArgument(f"--log {str(path)!r} holds gRPC messages; measure a gRPC port with it")
+    try:
+        with path.open("rb") as file:
+            records = list(read_tfrecords(file, str(path)))
+    except OSError as err:
+        raise InvalidArgument(f"--log {str(path)!r} cannot be read: {err}") from err
+    if not records:
+        raise InvalidArgument(f"--log {str(path)!r} holds no record")
+    bodies = tuple(_recorded(record, f"{path}: record {index}", model) for index, record in enumerate(records))
+    return Request(path_of(api, model, "predict"), bodies, 1, f"{len(bodies)} recorded in {path}, in turn")
 
 
 def request_from_signature(
@@ -94,7 +119,7 @@ def request_from_signature(
     shown = ", ".join(f"{name} {describe(array)}" for name, array in arrays.items())
     first = next(iter(arrays.values()), None)
     rows = int(first.shape[0]) if first is not None and first.ndim else 1
-    return Request(path_of(api, model, "predict"), body, rows, shown)
+    return Request(path_of(api, model, "predict"), (body,), rows, shown)
 
 
 def path_of(api: Api, model: Model, verb: str) -> str:
@@ -184,6 +209,24 @@ def describe(array: np.ndarray[Any, Any]) -> str:
 
 
 _DTYPES = {name: dtype for dtype, name in _NUMPY_NAMES.items()}
+
+
+def _recorded(record: bytes, place: str, model: Model) -> bytes:
+    try:
+        log = message("tensorflow.serving.PredictionLog").FromString(record)
+    except DecodeError as err:
+        raise InvalidArgument(f"{place} is no PredictionLog: {err}") from err
+    kind = log.WhichOneof("log_type")
+    if kind != "predict_log":
+        raise InvalidArgument(f"{place} is a {kind or 'record of no kind'}; only Predict requests are sent again")
+    request = log.predict_log.request
+    request.model_spec.name = model.name
+    request.model_spec.ClearField("version_choice")
+    if model.version is not None:
+        request.model_spec.version.value = model.version
+    if model.signature:
+        request.model_spec.signature_name = model.signature
+    return bytes(request.SerializeToString())
 
 
 def _size(spec: InputSpec, axis: int, dimension: Dimension, generation: Generation) -> int:

@@ -47,6 +47,10 @@ def bench(  # noqa: PLR0913, PLR0917 - the options of the verb, which only typer
         Path | None,
         typer.Option("--body", metavar="FILE", help="The whole request: a serialized message, or JSON over REST."),
     ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option("--log", metavar="FILE", help="Recorded requests, sent in turn: a TFRecord of PredictionLog."),
+    ] = None,
     method: Annotated[
         str, typer.Option("--method", metavar="VERB", help="What a --body is for: predict, classify or regress.")
     ] = "predict",
@@ -119,7 +123,14 @@ def bench(  # noqa: PLR0913, PLR0917 - the options of the verb, which only typer
     """
     from seaway.bench import order  # noqa: PLC0415 - see above
 
-    check_together(len(servers), comparing, finding, slo, poisson and rate is None, bool(inputs and body))
+    check_together(
+        len(servers),
+        comparing,
+        finding,
+        slo,
+        poisson and rate is None,
+        [bool(inputs), bool(body), bool(log)].count(True) > 1,
+    )
     several = comparing or finding
     asked = order.Order(
         servers=tuple(servers),
@@ -127,6 +138,7 @@ def bench(  # noqa: PLR0913, PLR0917 - the options of the verb, which only typer
         verb=checked_verb(method, body),
         given=dict(read_input(text) for text in inputs or ()),
         body=body,
+        log=log,
         generation=order.Generation(batch_size, seed, parse_dims(dims or [])),
         metrics=metrics,
         allow_remote=allow_remote,
@@ -155,7 +167,7 @@ def bench(  # noqa: PLR0913, PLR0917 - the options of the verb, which only typer
 
 
 def check_together(  # noqa: PLR0913, PLR0917 - the options that depend on each other
-    servers: int, comparing: bool, finding: bool, slo: str, poisson_alone: bool, both_requests: bool
+    servers: int, comparing: bool, finding: bool, slo: str, poisson_alone: bool, several_requests: bool
 ) -> None:
     """Refuse options that contradict each other or lack their companion.
 
@@ -173,8 +185,8 @@ def check_together(  # noqa: PLR0913, PLR0917 - the options that depend on each 
         raise InvalidArgument(f"--slo {slo} has no effect without --find-max")
     if poisson_alone and not finding:
         raise InvalidArgument("--poisson needs a --rate, for instance --rate 100")
-    if both_requests:
-        raise InvalidArgument("--input and --body are both given; keep one of them")
+    if several_requests:
+        raise InvalidArgument("--input, --body and --log each say what is sent; keep one of them")
 
 
 def checked_verb(verb: str, body: Path | None) -> str:

@@ -13,7 +13,7 @@ from seaway.bench.run import require_success
 from seaway.bench.target import Target
 from seaway.errors import Unavailable
 
-REQUEST = Request("/path", b"body", 1, "")
+REQUEST = Request("/path", (b"body",), 1, "")
 GRPC, REST = Target("grpc", "127.0.0.1", 1), Target("rest", "127.0.0.1", 1)
 
 

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from seaway.bench.request import Generation, make_arrays, request_from_file, request_from_signature, shape_of
+from seaway.bench.request import (
+    Generation,
+    make_arrays,
+    request_from_file,
+    request_from_log,
+    request_from_signature,
+    shape_of,
+)
 from seaway.bench.signature import Dimension, InputSpec, Model
 from seaway.bench.target import Api
 from seaway.errors import InvalidArgument
 from seaway.protos import message
+from seaway.protos.tfrecord import masked_crc
 
 FLOAT, INT64, STRING, UINT8, BOOL, COMPLEX = 1, 9, 7, 4, 10, 8
 
@@ -87,7 +96,7 @@ def test_a_grpc_request_is_a_predict_request_of_the_signature() -> None:
     request = request_from_signature(
         "grpc", model, inputs, {"x": [[1, 2]], "word": ["é", {"b64": "/w=="}]}, Generation()
     )
-    sent = message("tensorflow.serving.PredictRequest").FromString(request.body)
+    sent = message("tensorflow.serving.PredictRequest").FromString(request.bodies[0])
     assert request.path == "/tensorflow.serving.PredictionService/Predict"
     assert (sent.model_spec.name, sent.model_spec.version.value, sent.model_spec.signature_name) == ("m", 7, "pred")
     x, word = sent.inputs["x"], sent.inputs["word"]
@@ -112,10 +121,10 @@ def test_a_grpc_request_is_a_predict_request_of_the_signature() -> None:
 )
 def test_a_rest_request_is_json(inputs: list[InputSpec], given: dict[str, Any], body: dict[str, Any]) -> None:
     request = request_from_signature("rest", Model("a b", 3), inputs, given, Generation())
-    assert json.loads(request.body) == body
+    assert json.loads(request.bodies[0]) == body
     assert request.path == "/v1/models/a%20b/versions/3:predict"
     named = request_from_signature("rest", Model("m", None, "s"), inputs, given, Generation())
-    assert json.loads(named.body) == {"signature_name": "s", **body}
+    assert json.loads(named.bodies[0]) == {"signature_name": "s", **body}
 
 
 def test_complex_numbers_have_no_json() -> None:
@@ -133,6 +142,49 @@ def test_complex_numbers_have_no_json() -> None:
 def test_a_file_is_sent_as_it_is(api: Api, path: str, tmp_path: Path) -> None:
     (tmp_path / "body").write_bytes(b"\x00\x01")
     request = request_from_file(api, Model("m"), "classify", tmp_path / "body")
-    assert (request.path, request.body) == (path, b"\x00\x01")
+    assert (request.path, request.bodies) == (path, (b"\x00\x01",))
     with pytest.raises(InvalidArgument, match="cannot be read"):
         request_from_file(api, Model("m"), "classify", tmp_path / "missing")
+
+
+def tfrecord(*records: bytes) -> bytes:
+    framed = b""
+    for record in records:
+        length = struct.pack("<Q", len(record))
+        framed += length + struct.pack("<I", masked_crc(length)) + record + struct.pack("<I", masked_crc(record))
+    return framed
+
+
+def recorded(kind: str = "predict_log", signature: str = "") -> bytes:
+    log = message("tensorflow.serving.PredictionLog")()
+    spec = getattr(log, kind).request.model_spec
+    spec.name, spec.version.value, spec.signature_name = "old", 3, signature
+    return bytes(log.SerializeToString())
+
+
+def test_recorded_requests_go_to_the_model_that_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(tfrecord(recorded(), recorded(signature="other")))
+    request = request_from_log("grpc", Model("m"), tmp_path / "log")
+    specs = [message("tensorflow.serving.PredictRequest").FromString(body).model_spec for body in request.bodies]
+    assert [(spec.name, spec.HasField("version"), spec.signature_name) for spec in specs] == [
+        ("m", False, ""),
+        ("m", False, "other"),
+    ]
+    asked = request_from_log("grpc", Model("m", 7, "s"), tmp_path / "log")
+    spec = message("tensorflow.serving.PredictRequest").FromString(asked.bodies[0]).model_spec
+    assert (spec.version.value, spec.signature_name) == (7, "s")
+
+
+@pytest.mark.parametrize(
+    ("content", "api", "part"),
+    [
+        pytest.param(tfrecord(recorded("classify_log")), "grpc", "record 0 is a classify_log", id="another-kind"),
+        pytest.param(tfrecord(b"\xff\xff"), "grpc", "record 0 is no PredictionLog", id="another-message"),
+        pytest.param(b"", "grpc", "holds no record", id="empty"),
+        pytest.param(tfrecord(recorded()), "rest", "gRPC port", id="over-rest"),
+    ],
+)
+def test_a_log_that_cannot_be_sent_is_refused(content: bytes, api: Api, part: str, tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(content)
+    with pytest.raises(InvalidArgument, match=part):
+        request_from_log(api, Model("m"), tmp_path / "log")

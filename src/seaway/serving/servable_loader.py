@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 from seaway import errors
 from seaway._core import Plane, StatusError
+from seaway.engines.engine import EngineOptions
 from seaway.repository.loader import OnFailure
 from seaway.repository.source import AspiredVersion
 from seaway.serving.served import Served, ServedVersions
@@ -37,6 +38,8 @@ _PAGE_BYTES = 4096
 class LoadOptions:
     """How every version is loaded."""
 
+    engine: str
+    engine_options: EngineOptions
     library: str
     tags: tuple[str, ...]
     session_config: bytes
@@ -142,6 +145,8 @@ class ServableLoader:
             threads=options.concurrency,
             session_config=options.session_config,
             custom_ops=options.custom_ops,
+            engine=options.engine,
+            engine_options=options.engine_options,
         )
 
     def _warm_up(self, channel: int) -> None:
@@ -160,7 +165,8 @@ class ServableLoader:
             self._site.plane.warm_up(channel, record, timeout_s)
 
     def _enter(self, channel: int, worker: WorkerProcess, seconds: float) -> None:
-        served = Served(self._version.id, channel, worker, self._site.workers.is_shared, seconds, self._on_failure)
+        is_shared, engine = self._site.workers.is_shared, self._site.options.engine
+        served = Served(self._version.id, channel, worker, is_shared, engine, seconds, self._on_failure)
         with self._lock:
             if self._is_cancelled:
                 raise errors.Cancelled(f"{self._version.id} is no longer wanted")

@@ -24,6 +24,7 @@ class Served:
     channel: int
     worker: WorkerProcess
     is_shared: bool
+    engine: str
     load_seconds: float
     on_lost: OnLost
 
@@ -77,7 +78,7 @@ class ServedVersions:
 
 def _shown(served: Served, stats: WorkerStats | None) -> dict[str, object]:
     shown: dict[str, object] = {
-        "engine": "tensorflow",
+        "engine": served.engine,
         "worker_pid": served.worker.pid,
         "isolation": "shared" if served.is_shared else "process",
         "load_seconds": round(served.load_seconds, 3),

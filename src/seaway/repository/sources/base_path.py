@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from seaway import errors
 
-MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt", "saved_model.cpb", "model.tflite")
+MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt", "saved_model.cpb", "model.tflite", "model.onnx", "model.py")
 """Files of which a version directory holds at least one."""
 
 SINGLE_VERSION = 1

@@ -66,7 +66,7 @@ rust: setup
 		cargo test --workspace --quiet
 
 test: rust
-	$(call say,"unit, conformance and end-to-end tests")
+	$(call say,"unit and conformance and end-to-end tests")
 	@$(BIN)/python -m pytest --e2e
 
 unit: setup

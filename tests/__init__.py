@@ -1,0 +1,1 @@
+"""All tests: unit, conformance and end to end, and the models they serve."""

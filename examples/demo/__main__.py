@@ -34,6 +34,7 @@ from examples.demo.server import GRPC_PORT, REST_PORT, DemoError, Server
 EXPECTED_ACCURACY = 0.95
 SWITCH_LIMIT_S = 120.0
 SHOWN_ROWS = 8
+MINIMUM_WIDTH = 110
 
 CONFIG = """\
 model_config_list {{
@@ -50,7 +51,7 @@ model_config_list {{
 }}
 """
 
-console = Console(highlight=False)
+console = Console(highlight=False, width=max(Console().width, MINIMUM_WIDTH))
 
 
 def chapter(number: int, title: str) -> None:

@@ -65,8 +65,8 @@ def test_one_bad_model_does_not_delay_another(start: Start, connect: Connect, st
 def test_good_warm_up_records_are_replayed_before_the_version_is_available(start: Start, models: Models) -> None:
     server = start({"warm": models.path("warmup")})
     assert server.states("warm") == {1: "AVAILABLE"}
-    replayed = [line for line in server.log.splitlines() if "warm" in line and "2 records" in line]
-    assert replayed, server.log
+    replayed = [line for line in server.log.splitlines() if "'warm'" in line and "2 warm-up records" in line]
+    assert len(replayed) == 1
 
 
 def test_warm_up_can_be_switched_off(start: Start, models: Models) -> None:

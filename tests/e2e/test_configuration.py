@@ -59,7 +59,10 @@ def test_a_reload_with_a_bad_model_says_so_and_serves_the_good_one(
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
-        ('name: "a" base_path: "/x" model_platform: "tensorflow" } config { name: "a" base_path: "/y"', "'a'"),
+        (
+            'name: "a" base_path: "/x" model_platform: "tensorflow" } config { name: "a" base_path: "/y"',
+            "model a multiple times",
+        ),
         ('name: "a" base_path: "relative" model_platform: "tensorflow"', "relative"),
         ('name: "a" base_path: "/x" model_platform: "caffe"', "caffe"),
         ('base_path: "/x" model_platform: "tensorflow"', "name"),

@@ -398,11 +398,20 @@ impl Channel {
     }
 
     fn release(self: &Arc<Self>, slot: u16, reusable: bool) {
-        let exhausted = {
+        let (exhausted, large) = {
             let mut state = self.state.lock();
             state.slots.release(slot, reusable);
-            state.closed.is_none() && state.slots.exhausted()
+            // A busy channel may never be found with this slot free.
+            let large = match state.slots.is_large(slot) {
+                true => state.slots.take_large(Instant::now() - TRIM_AFTER),
+                false => Vec::new(),
+            };
+            (state.closed.is_none() && state.slots.exhausted(), large)
         };
+        if !large.is_empty() {
+            let channel = Arc::clone(self);
+            self.runtime.spawn_blocking(move || channel.trim(&large));
+        }
         if !reusable {
             tracing::info!(
                 model = self.settings.model,
@@ -428,12 +437,11 @@ impl Channel {
         }
     }
 
-    /// Gives back the memory of large regions that were unused since `before`; whether others remain. Blocks.
-    fn trim(self: &Arc<Self>, before: Instant) -> bool {
-        // Out of the table meanwhile, so that nobody waits for the kernel under the lock.
-        let taken = self.state.lock().slots.take_large(before);
+    /// Gives back the memory of slots that [`Slots::take_large`] gave, then the slots; whether others hold too much. Blocks:
+    /// freeing gigabytes takes the kernel a while.
+    fn trim(self: &Arc<Self>, large: &[(u16, [u64; 2])]) -> bool {
         let layout = self.arena.layout();
-        for (slot, bytes) in &taken {
+        for (slot, bytes) in large {
             for (offset, bytes) in [(layout.input_offset(*slot), bytes[0]), (layout.output_offset(*slot), bytes[1])] {
                 if bytes > 0 {
                     self.arena.trim(offset, bytes.next_multiple_of(4096).min(layout.stride));
@@ -442,12 +450,24 @@ impl Channel {
         }
         let remain = {
             let mut state = self.state.lock();
-            taken.iter().for_each(|(slot, _)| state.slots.give_back(*slot));
-            state.trimming = state.slots.has_large();
-            state.trimming
+            large.iter().for_each(|(slot, _)| state.slots.give_back(*slot));
+            state.slots.has_large()
         };
         self.pump();
         remain
+    }
+
+    /// Trims what was quiet for long enough; false when nothing large is left, and nobody looks any more.
+    fn trim_quiet(self: &Arc<Self>, before: Instant) -> bool {
+        let large = self.state.lock().slots.take_large(before);
+        let remain = self.trim(&large);
+        if remain {
+            return true;
+        }
+        // Under the lock that `note_use` takes: what it noted meanwhile is either seen here, or looked after anew.
+        let mut state = self.state.lock();
+        state.trimming = state.slots.has_large();
+        state.trimming
     }
 
     /// Closes because of the worker, and says so once.
@@ -547,8 +567,7 @@ async fn trim_when_quiet(channel: Weak<Channel>) {
         tokio::time::sleep(TRIM_AFTER).await;
         let Some(channel) = channel.upgrade() else { return };
         let before = Instant::now() - TRIM_AFTER;
-        // Freeing gigabytes takes the kernel a while.
-        if !matches!(tokio::task::spawn_blocking(move || channel.trim(before)).await, Ok(true)) {
+        if !matches!(tokio::task::spawn_blocking(move || channel.trim_quiet(before)).await, Ok(true)) {
             return;
         }
     }

@@ -199,8 +199,9 @@ impl Dataplane {
 
     /// Whether one model can answer; `None` when there is no such model.
     pub fn is_model_ready(&self, name: &str) -> Option<bool> {
-        let wanted = self.ready.load(Ordering::Acquire);
-        self.routes().is_model_ready(name).map(|ready| ready && wanted)
+        // While the server starts, a model that is loaded is ready, whatever the others still do.
+        let stopping = self.started.load(Ordering::Acquire) && !self.ready.load(Ordering::Acquire);
+        self.routes().is_model_ready(name).map(|ready| ready && !stopping)
     }
 
     /// Ticks whenever routes or readiness change.

@@ -1,16 +1,17 @@
 //! The plane's own messages, handed to the embedder's log as events.
 //!
 //! The subscriber is set for the plane's threads alone, so that two planes in one process do not mix and nothing global is
-//! touched. Messages below `info` are dropped here: on the request path they would cost more than they tell.
+//! touched. Messages below `info` are dropped here: on the request path they would cost more than they tell; so are those of
+//! libraries, which warn of each client that is slow or gone.
 
 use std::cell::RefCell;
 use std::fmt::Write;
 use std::sync::mpsc;
 
 use tracing::field::{Field, Visit};
-use tracing::level_filters::LevelFilter;
 use tracing::subscriber::DefaultGuard;
 use tracing::{Dispatch, Level};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::{Layer, Registry};
 
@@ -22,7 +23,9 @@ thread_local! {
 
 /// A subscriber that sends messages as events.
 pub fn dispatch(events: mpsc::Sender<Event>) -> Dispatch {
-    Dispatch::new(Registry::default().with(LevelFilter::INFO).with(ToEvents(events)))
+    Dispatch::new(
+        Registry::default().with(Targets::new().with_target("seaway_plane", Level::INFO)).with(ToEvents(events)),
+    )
 }
 
 /// Has this thread's messages go to `dispatch` until the thread ends.
@@ -72,6 +75,7 @@ mod tests {
         let (sender, receiver) = mpsc::channel();
         tracing::dispatcher::with_default(&dispatch(sender), || {
             tracing::debug!("too small");
+            tracing::warn!(target: "hyper", "a client is slow");
             tracing::warn!(slot = 3, "odd");
         });
         let events: Vec<Event> = receiver.iter().collect();

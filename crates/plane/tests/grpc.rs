@@ -417,43 +417,44 @@ fn what_is_no_well_formed_call_is_refused_and_the_connection_goes_on() {
     let small = PlaneSettings { max_message_bytes: 1000, ..grpc_settings() };
     let good = framed(0, &request("", &[("x", &[1.0])]).encode_to_vec());
     let cut = good.slice(..good.len() - 3);
-    let cases: Vec<(&str, Vec<(&str, &str)>, support::client::Body, Code, &str)> = vec![
-        ("a cut message", vec![], full(cut), Code::Internal, "the request ended after "),
+    type Headers = &'static [(&'static str, &'static str)];
+    let cases: Vec<(&str, Headers, support::client::Body, Code, &str)> = vec![
+        ("a cut message", &[], full(cut), Code::Internal, "the request ended after "),
         (
             "a cut header",
-            vec![],
+            &[],
             full(good.slice(..3)),
             Code::Internal,
             "the request ended after 3 of the bytes of a header of 5",
         ),
-        ("no message", vec![], empty(), Code::Internal, "Missing request message."),
-        ("no protobuf", vec![], full(framed(0, b"\xff\xff\xff")), Code::Internal, "failed to decode"),
+        ("no message", &[], empty(), Code::Internal, "Missing request message."),
+        ("no protobuf", &[], full(framed(0, b"\xff\xff\xff")), Code::Internal, "failed to decode"),
         (
             "too large",
-            vec![],
+            &[],
             full(framed(0, &[0; 1001])),
             Code::ResourceExhausted,
             "Received message larger than max (1001 vs. 1000)",
         ),
         (
             "announces too much",
-            vec![],
+            &[],
             full(vec![0, 0xff, 0xff, 0xff, 0xff]),
             Code::ResourceExhausted,
             "Received message larger than max (4294967295 vs. 1000)",
         ),
-        ("an unknown flag", vec![], full(framed(7, b"")), Code::Internal, "protocol error"),
-        ("packed without saying how", vec![], full(framed_gzip(b"")), Code::Internal, "protocol error"),
+        ("an unknown flag", &[], full(framed(7, b"")), Code::Internal, "protocol error"),
+        ("packed without saying how", &[], full(framed_gzip(b"")), Code::Internal, "protocol error"),
         (
             "packed otherwise",
-            vec![("grpc-encoding", "snappy")],
+            &[("grpc-encoding", "snappy")],
             full(framed(1, b"")),
             Code::Unimplemented,
             "Content is compressed with `snappy`",
         ),
         (
             "not gzip",
-            vec![("grpc-encoding", "gzip")],
+            &[("grpc-encoding", "gzip")],
             full(framed(1, b"hello")),
             Code::InvalidArgument,
             "the message is not gzip",
@@ -461,7 +462,7 @@ fn what_is_no_well_formed_call_is_refused_and_the_connection_goes_on() {
     ];
     Served::with(small, 1, 8, answer).run(async |client: Client| {
         for (what, headers, body, code, message) in cases {
-            let answer = client.call_with(PREDICT, &headers, body).await;
+            let answer = client.call_with(PREDICT, headers, body).await;
             assert_eq!(answer.code, expected(code), "{what}: {}", answer.message);
             assert!(answer.message.contains(message), "{what}: {}", answer.message);
         }

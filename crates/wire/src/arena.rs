@@ -78,7 +78,7 @@ impl Arena {
     /// A new, empty arena.
     pub fn create(layout: Layout) -> Result<Arena, ArenaError> {
         // SAFETY: the name is a valid C string; the call has no other precondition.
-        let raw = unsafe { libc::memfd_create(c"seaway-arena".as_ptr(), libc::MFD_CLOEXEC) };
+        let raw = unsafe { libc::memfd_create(c"seaway-arena".as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) };
         if raw < 0 {
             return Err(last("memfd_create"));
         }
@@ -87,6 +87,12 @@ impl Arena {
         // SAFETY: `fd` is an open memfd.
         if unsafe { libc::ftruncate(fd.as_raw_fd(), layout.total_bytes() as libc::off_t) } != 0 {
             return Err(last("ftruncate"));
+        }
+        // Else the other side could shrink the file, and the next access here would end this process.
+        let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+        // SAFETY: `fd` is an open memfd that allows sealing.
+        if unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_ADD_SEALS, seals) } != 0 {
+            return Err(last("fcntl(F_ADD_SEALS)"));
         }
         Arena::map(fd, layout)
     }
@@ -217,6 +223,15 @@ mod tests {
             assert!(arena.region(u64::MAX, 2).is_err());
             assert!(arena.region(4000, 200).is_err());
             assert!(arena.region(0, 4096).is_ok());
+        }
+    }
+
+    #[test]
+    fn nobody_can_change_the_size_of_the_file() {
+        let arena = Arena::create(LAYOUT).unwrap();
+        for len in [0, 1 << 20] {
+            // SAFETY: the descriptor is open.
+            assert_eq!(unsafe { libc::ftruncate(arena.as_raw_fd(), len) }, -1, "to {len} bytes");
         }
     }
 

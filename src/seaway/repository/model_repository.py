@@ -26,7 +26,7 @@ from seaway.repository.options import RepositoryOptions
 from seaway.repository.policy import AvailabilityPreservingPolicy, ResourcePreservingPolicy
 from seaway.repository.polling import Poller
 from seaway.repository.reload import ReloadPlan, plan_reload, reload_error
-from seaway.repository.servable_state_monitor import Outcome, Progress, ServableStateMonitor, outcome
+from seaway.repository.servable_state_monitor import Outcome, Progress, ServableStateMonitor, outcome, was_tried
 from seaway.repository.snapshot import ModelSnapshot, ModelView, RepositoryView
 from seaway.repository.source import Look, Source
 from seaway.repository.sources.file_system import FileSystemSource
@@ -133,6 +133,12 @@ class ModelRepository:
 
         self._monitor.wait_for(all_decided, limit_s)
         return outcomes(self.view())
+
+    def wait_until_tried(self, models: tuple[ModelConfig, ...], timeout_s: float) -> Mapping[str, Outcome]:
+        """Wait until each model serves or has failed once; return what is known of each then."""
+        self._monitor.wait_for(lambda view: all(was_tried(model, view.get(model.name)) for model in models), timeout_s)
+        view = self.view()
+        return {model.name: outcome(model, self._configs.get(model.name), view.get(model.name)) for model in models}
 
     def start(self) -> threading.Thread:
         """Run in a thread of its own."""

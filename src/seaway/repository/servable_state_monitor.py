@@ -50,6 +50,18 @@ def outcome(wanted: ModelConfig, configured: ModelConfig | None, view: ModelView
     return _outcome_of_versions(wanted.name, [each.state for each in view.snapshot.versions if each.is_aspired])
 
 
+def was_tried(wanted: ModelConfig, view: ModelView | None) -> bool:
+    """Tell whether a model serves, or something has gone wrong with it at least once.
+
+    That is as long as a server's start waits: one that is tried again and again must not hold the others back.
+    """
+    if view is None or view.config != wanted or not view.is_looked_at:
+        return False
+    aspired = [each.state for each in view.snapshot.versions if each.is_aspired]
+    tried = [state.state is State.AVAILABLE or state.code != errors.OK for state in aspired]
+    return all(tried) if tried else view.problem is not None
+
+
 def _outcome_of_versions(name: str, aspired: Sequence[ServableState]) -> Outcome:
     failed = [state for state in aspired if state.is_failed]
     pending = [state for state in aspired if not state.is_failed and state.state is not State.AVAILABLE]

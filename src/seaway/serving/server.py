@@ -18,7 +18,6 @@ from types import FrameType
 
 from seaway.clock import Clock, SystemClock
 from seaway.serving.assembly import Server, assemble
-from seaway.settings.model_config import ModelList
 from seaway.settings.server import ServerSettings
 
 log = logging.getLogger(__name__)
@@ -40,7 +39,7 @@ def run(settings: ServerSettings, clock: Clock | None = None) -> int:
         try:
             addresses = server.start()
             _announce(addresses, settings.network.ports_file)
-            threading.Thread(target=_become_ready, args=(server, server.models), name="start", daemon=True).start()
+            threading.Thread(target=_become_ready, args=(server,), name="start", daemon=True).start()
             _wait(stop)
             log.info("stopping: draining for up to %.0f s; a second signal ends it now", settings.drain.drain_timeout_s)
         finally:
@@ -58,9 +57,10 @@ def _wait(stop: threading.Event) -> None:
         pass
 
 
-def _become_ready(server: Server, models: ModelList) -> None:
-    """Wait until every model serves or has failed, then want requests."""
-    outcomes = server.repository.wait_until_available(models.models)
+def _become_ready(server: Server) -> None:
+    """Wait until every model serves or has failed once, then want requests."""
+    models = server.models.models
+    outcomes = server.repository.wait_until_tried(models, server.settings.models.load_timeout_s)
     failed = {name: outcome.error for name, outcome in sorted(outcomes.items()) if outcome.error is not None}
     for name, error in failed.items():
         log.error("model %r is not served: %s: %s", name, error.name, error.message)

@@ -48,9 +48,10 @@ def session_config(engine: Engine, cores: int) -> bytes:
 def intra_op_default(cores: int, concurrency: int) -> int:
     """Return the threads of one operation when nobody says; 0 leaves it to TensorFlow.
 
-    TensorFlow takes all cores for each run, and as many runs as there are cores are in flight: on a small machine handing
-    parts of an operation to other threads costs more than the operation (a small CNN on 2 cores: 45 µs alone, 150 µs with
-    the pool). On a large one a big model alone in flight needs the other cores, so the choice stays TensorFlow's there.
+    TensorFlow takes all cores for each run, and as many runs as there are cores are in flight: on a small machine
+    handing parts of an operation to other threads costs more than the operation (a small CNN on 2 cores: 45 µs alone,
+    150 µs with the pool). On a large one a big model alone in flight needs the other cores, so the choice stays
+    TensorFlow's there.
     """
     return max(1, cores // concurrency) if cores <= _FEW_CORES else 0
 

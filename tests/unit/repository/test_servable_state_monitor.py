@@ -6,7 +6,7 @@ import pytest
 
 from seaway import errors
 from seaway.repository.ids import ServableId
-from seaway.repository.servable_state_monitor import Progress, ServableStateMonitor, outcome
+from seaway.repository.servable_state_monitor import Progress, ServableStateMonitor, outcome, was_tried
 from seaway.repository.snapshot import ModelSnapshot, ModelView, VersionSnapshot
 from seaway.repository.states import ServableState, State
 from seaway.settings.model_config import ModelConfig
@@ -116,3 +116,20 @@ def test_wait_ends_as_soon_as_a_view_satisfies_it() -> None:
 
     assert monitor.wait_for(lambda seen: "m" in seen, 10.0)
     assert clock.now() == 1003.0
+
+
+@pytest.mark.parametrize(
+    ("seen", "tried"),
+    [
+        pytest.param(view(AVAILABLE_2), True, id="serves"),
+        pytest.param(view((2, State.LOADING, 14, "worker lost", True)), True, id="failed-once-and-tried-again"),
+        pytest.param(view((2, State.LOADING, 0, "", True)), False, id="first-attempt"),
+        pytest.param(view(AVAILABLE_2, (3, State.LOADING, 0, "", True)), False, id="one-of-two-in-its-first-attempt"),
+        pytest.param(view(problem=errors.NotFound("empty")), True, id="nothing-to-serve"),
+        pytest.param(view(), False, id="looked-at-and-still-settling"),
+        pytest.param(view(AVAILABLE_2, is_looked_at=False), False, id="not-looked-at"),
+        pytest.param(None, False, id="never-seen"),
+    ],
+)
+def test_a_start_waits_for_the_first_attempt_of_each_model_only(seen: ModelView | None, tried: bool) -> None:
+    assert was_tried(CONFIG, seen) is tried

@@ -137,6 +137,11 @@ impl<T> Slots<T> {
         self.free.push(slot);
     }
 
+    /// Whether a slot holds more than it should.
+    pub fn is_large(&self, slot: u16) -> bool {
+        self.large[usize::from(slot)].noted.is_some()
+    }
+
     /// Whether any slot that may be used again holds more than it should.
     pub fn has_large(&self) -> bool {
         self.large.iter().any(|large| large.noted.is_some())
@@ -203,7 +208,9 @@ mod tests {
         let later = start + Duration::from_secs(5);
         let mut slots = Slots::new(2, 2);
         let (slot, id) = slots.take("a").unwrap();
+        assert!(!slots.is_large(slot));
         assert!(slots.note_use(slot, 0, KEEP_BYTES + 1, start));
+        assert!(slots.is_large(slot));
         assert!(slots.note_use(slot, 0, KEEP_BYTES + 9, start));
         assert!(slots.note_use(slot, 0, KEEP_BYTES + 5, start));
         assert!(!slots.note_use(1, 1, KEEP_BYTES, start));

@@ -104,6 +104,10 @@ where
             match ready!(this.body.as_mut().poll_frame(cx)) {
                 Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
                 Some(Ok(frame)) => match frame.into_data() {
+                    // Nearly every request of a small tensor: nothing to hold, nothing to take apart.
+                    Ok(data) if this.held.bytes == 0 && is_whole(&data, *this.limits) => {
+                        return Poll::Ready(Some(Ok(Frame::data(data))));
+                    }
                     Ok(data) => this.held.push(data),
                     Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
                 },
@@ -119,6 +123,17 @@ where
 
     fn is_end_stream(&self) -> bool {
         self.held.bytes == 0 && self.ready.is_empty() && self.unpacking.is_none() && self.body.is_end_stream()
+    }
+}
+
+/// Whether this is one plain message, no more and no less, that is not too large.
+fn is_whole(data: &[u8], limits: Limits) -> bool {
+    match data.split_at_checked(HEADER_BYTES) {
+        Some(([0, len @ ..], payload)) => {
+            payload.len() <= limits.message
+                && len.iter().fold(0, |len, byte| len << 8 | usize::from(*byte)) == payload.len()
+        }
+        _ => false,
     }
 }
 

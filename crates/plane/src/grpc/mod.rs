@@ -19,6 +19,8 @@ use hyper::header::{HeaderMap, CONTENT_TYPE};
 use hyper::{Request, Response, StatusCode};
 use tonic::body::Body;
 use tonic::codec::CompressionEncoding;
+use tonic::codegen::BoxFuture;
+use tonic::server::NamedService;
 use tonic::service::Routes;
 
 use crate::inference::Dataplane;
@@ -38,6 +40,8 @@ pub use status::to_grpc;
 /// Every gRPC service behind the bounds that all of them share.
 #[derive(Clone)]
 pub struct Services {
+    /// Asked without a router: every inference comes this way.
+    prediction: PredictionServiceServer<prediction_service::PredictionService>,
     routes: Routes,
     limits: Limits,
 }
@@ -58,12 +62,12 @@ pub fn services(dataplane: &Arc<Dataplane>, on_reload: Arc<dyn Fn(ReloadRequest)
         .send_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(limits.message);
     let health = HealthServer::new(health::Health { dataplane: Arc::clone(dataplane) });
-    let routes = Routes::new(prediction).add_service(models).add_service(health);
+    let routes = Routes::new(models).add_service(health);
     let routes = match dataplane.settings.reflection {
         false => routes,
         true => with_reflection(routes),
     };
-    Services { routes: routes.prepare(), limits }
+    Services { prediction, routes: routes.prepare(), limits }
 }
 
 /// Old and new clients ask under different names.
@@ -86,8 +90,11 @@ impl hyper::service::Service<Request<Incoming>> for Services {
         }
         let gzip = take_encoding(request.headers_mut());
         let request = request.map(|body| Messages::new(body, self.limits, gzip));
-        // Routing is always ready: `prepare` has built it.
-        Answer::Routed(tower::Service::call(&mut self.routes.clone(), request))
+        // Both are always ready: neither has anything to wait for.
+        match method_of(request.uri().path(), PredictionServiceServer::<prediction_service::PredictionService>::NAME) {
+            true => Answer::Inference(tower::Service::call(&mut self.prediction.clone(), request)),
+            false => Answer::Routed(Box::pin(tower::Service::call(&mut self.routes.clone(), request))),
+        }
     }
 }
 
@@ -95,8 +102,10 @@ impl hyper::service::Service<Request<Incoming>> for Services {
 pub enum Answer {
     /// What came is not gRPC.
     Refused,
-    /// A service answers.
-    Routed(<Routes as tower::Service<Request<Messages<Incoming>>>>::Future),
+    /// A method of PredictionService.
+    Inference(BoxFuture<Response<Body>, Infallible>),
+    /// A method of any other service, or of none.
+    Routed(Pin<Box<<Routes as tower::Service<Request<Messages<Incoming>>>>::Future>>),
 }
 
 impl Future for Answer {
@@ -104,7 +113,8 @@ impl Future for Answer {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.get_mut() {
-            Answer::Routed(future) => Pin::new(future).poll(cx),
+            Answer::Inference(future) => future.as_mut().poll(cx),
+            Answer::Routed(future) => future.as_mut().poll(cx),
             Answer::Refused => {
                 let mut response = Response::new(Body::empty());
                 *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
@@ -112,6 +122,11 @@ impl Future for Answer {
             }
         }
     }
+}
+
+/// Whether a path is that of a method of `service`.
+fn method_of(path: &str, service: &str) -> bool {
+    path.strip_prefix('/').and_then(|path| path.strip_prefix(service)).is_some_and(|method| method.starts_with('/'))
 }
 
 /// Source: the gRPC protocol over HTTP/2, Content-Type: anything else is answered with HTTP status 415.

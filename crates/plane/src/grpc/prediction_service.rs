@@ -16,7 +16,6 @@ use crate::codec::{encode_predict_response, RawMessage, Representation};
 use crate::inference::{classify_outputs, method_names, regress_outputs, Call, Classifications, Dataplane, Examples};
 use crate::metrics::Api;
 use crate::pb::tensorflow::serving as pb;
-use crate::pb::tensorflow::tensor_info;
 use crate::routes::{ModelAddress, Servable};
 use crate::signature::DEFAULT_SIGNATURE;
 use crate::status::{Result, Status};
@@ -190,7 +189,6 @@ pub(super) async fn multi_inference(
 
 fn check_tasks(servable: &Servable, tasks: &[pb::InferenceTask]) -> Result<()> {
     let mut names = BTreeSet::new();
-    let mut input: Option<&str> = None;
     for task in tasks {
         let spec = task.model_spec.clone().unwrap_or_default();
         if spec.name.is_empty() {
@@ -214,22 +212,8 @@ fn check_tasks(servable: &Servable, tasks: &[pb::InferenceTask]) -> Result<()> {
             method_names::REGRESS => drop(regress_outputs(signature)?),
             other => return Err(Status::unimplemented(format!("Unsupported signature method_name: {other}"))),
         }
-        let tensor = input_tensor(servable, name);
-        if *input.get_or_insert(tensor) != tensor {
-            return Err(Status::invalid_argument("Input tensor must be the same for all Signatures."));
-        }
     }
     Ok(())
-}
-
-/// The graph's name of the tensor that a checked signature takes its examples in.
-fn input_tensor<'a>(servable: &'a Servable, signature: &str) -> &'a str {
-    let definition = servable.signatures.proto().signature_def.get(signature);
-    let input = definition.and_then(|definition| definition.inputs.get("inputs"));
-    match input.and_then(|input| input.encoding.as_ref()) {
-        Some(tensor_info::Encoding::Name(name)) => name,
-        _ => "",
-    }
 }
 
 pub(super) fn examples(input: Option<pb::Input>) -> Examples {

@@ -133,7 +133,7 @@ impl Float {
         };
         let fraction = scaled.numerator & ((1 << scaled.shift) - 1);
         let lowest = self.mantissa == 0 && self.exponent > 1;
-        if let Some(digits) = short(&scaled, whole, fraction, self.digits, mantissa % 2 == 0, lowest) {
+        if let Some(digits) = short(&scaled, whole, fraction, self.digits, mantissa.is_multiple_of(2), lowest) {
             return Some(rounded(digits, SHORT_DIGITS, exponent));
         }
         Some(rounded(round(whole, fraction, scaled.shift), self.digits, exponent))

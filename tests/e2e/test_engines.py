@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import numpy as np
 import pytest
@@ -162,3 +164,65 @@ def test_two_servers_convert_once(start: Start, connect: Connect, models: Models
         assert client.arrays("m", x=[[1.0, 1.0, 1.0]])["y"].tolist() == [[9.0, 12.0]]
     (kept,) = (tmp_path / "onnx").iterdir()
     assert (kept / "manifest.json").is_file()
+
+
+def test_a_pipeline_of_scikit_learn_answers_the_same_as_a_class_and_as_an_onnx_file(
+    start: Start, connect: Connect, tmp_path: Path
+) -> None:
+    needs("onnx")
+    if find_spec("skl2onnx") is None:
+        pytest.skip("skl2onnx is not installed")
+    flowers = export_pipeline(tmp_path)
+    expected = flowers.pipeline.predict_proba(flowers.rows)
+    for engine, name in (("onnx", "X"), ("python", "rows")):
+        client = connect(start({"m": tmp_path / engine}, f"--engine={engine}"))
+        answer = client.arrays("m", **{name: flowers.rows})
+        assert answer["label"].tolist() == flowers.pipeline.predict(flowers.rows).tolist()
+        assert np.allclose(answer["probabilities"], expected, atol=1e-5)
+
+
+@dataclass(frozen=True, slots=True)
+class Flowers:
+    """A trained pipeline and rows to ask it about."""
+
+    pipeline: Any
+    rows: np.ndarray
+
+
+def export_pipeline(root: Path) -> Flowers:
+    """Train a classifier and write it as `onnx/1/model.onnx` and as `python/1/model.py` beside its pickle."""
+    import joblib  # noqa: PLC0415 - needed by this test alone
+    from skl2onnx import to_onnx  # noqa: PLC0415
+    from sklearn.datasets import load_iris  # noqa: PLC0415
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
+
+    features, labels = load_iris(return_X_y=True)
+    rows = features[::7].astype(np.float32)
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(features, labels)
+    for engine in ("onnx", "python"):
+        (root / engine / "1").mkdir(parents=True)
+    graph = to_onnx(pipeline, rows[:1], options={"zipmap": False})
+    (root / "onnx" / "1" / "model.onnx").write_bytes(graph.SerializeToString())
+    joblib.dump(pipeline, root / "python" / "1" / "pipeline.joblib")
+    (root / "python" / "1" / "model.py").write_text(dedent(PIPELINE))
+    return Flowers(pipeline, rows)
+
+
+PIPELINE = """
+    import joblib
+
+    class Model:
+        signature = {
+            "inputs": {"rows": ("float32", [None, 4])},
+            "outputs": {"label": ("int64", [None]), "probabilities": ("float32", [None, 3])},
+        }
+
+        def load(self, path):
+            self.pipeline = joblib.load(path / "pipeline.joblib")
+
+        def predict(self, inputs):
+            rows = inputs["rows"]
+            return {"label": self.pipeline.predict(rows), "probabilities": self.pipeline.predict_proba(rows)}
+"""

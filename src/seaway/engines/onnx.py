@@ -19,7 +19,14 @@ from seaway import errors
 from seaway.engines.element_types import NUMPY, STRING, number_named
 from seaway.engines.engine import Array, EngineOptions, Model
 from seaway.engines.onnx_cache import Converted, converted
-from seaway.engines.signatures import DEFAULT, FREE, Signature, TensorSpec, saved_model_signatures, written
+from seaway.engines.signatures import (
+    DEFAULT,
+    FREE,
+    Signature,
+    TensorSpec,
+    saved_model_signatures,
+    written,
+)
 from seaway.protos import message
 
 MODEL_FILE = "model.onnx"
@@ -94,6 +101,11 @@ def _from_saved_model(signatures: Any, found: Converted, options: EngineOptions)
     left_out = dict(found.left_out)
     for name, file in found.files.items():
         entry = signatures.signature_def[name]
+        if unknown := [
+            alias for side in (entry.inputs, entry.outputs) for alias in side if side[alias].dtype not in NUMPY
+        ]:
+            left_out[name] = f"numpy lacks the type of {', '.join(unknown)}"
+            continue
         try:
             session = _session(file, options)
         except errors.SeawayError as err:  # the converter writes operations that the runtime does not know
@@ -138,7 +150,8 @@ def _spec(tensor: Any, file: Path) -> TensorSpec:
     kind = str(tensor.type).removeprefix("tensor(").removesuffix(")")
     number = number_named(_ORT_NAMES.get(kind, kind))
     if number is None:
-        raise errors.Unimplemented(f"{file}: tensor '{tensor.name}' of type {tensor.type} cannot be served")
+        hint = "; convert with options={'zipmap': False}" if kind.startswith("seq(map") else ""
+        raise errors.Unimplemented(f"{file}: '{tensor.name}' of type {tensor.type} cannot be served{hint}")
     return TensorSpec(number, tuple(size if isinstance(size, int) else FREE for size in tensor.shape))
 
 

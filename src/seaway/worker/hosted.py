@@ -180,7 +180,7 @@ def identity(frame: bytes) -> tuple[int, int]:
 
 
 def _check_types(name: str, signature: Signature) -> None:
-    for alias, spec in {**signature.inputs, **signature.outputs}.items():
+    for alias, spec in (*signature.inputs.items(), *signature.outputs.items()):
         if spec.dtype not in NUMPY:
             raise Unimplemented(f"signature '{name}': '{alias}' of {shown(spec.dtype)} needs the engine tensorflow")
 

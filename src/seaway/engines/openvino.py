@@ -22,7 +22,7 @@ from openvino.frontend import FrontEndManager
 
 from seaway.engines.element_types import number_named, shown
 from seaway.engines.engine import Array, EngineOptions, Model
-from seaway.engines.openvino_graph import AsItIs, FixedRows, Graph, Runner, generated_rows, has_free_rows, same
+from seaway.engines.openvino_graph import AsItIs, FixedRows, Graph, Runner, copied, generated_rows, has_free_rows, same
 from seaway.engines.signatures import (
     DEFAULT,
     FREE,
@@ -34,7 +34,7 @@ from seaway.engines.signatures import (
     signature_of,
     written,
 )
-from seaway.errors import FailedPrecondition, Internal, Unimplemented
+from seaway.errors import FailedPrecondition, Internal, SeawayError, Unimplemented
 from seaway.protos import message
 
 _ONNX_FILE = "model.onnx"
@@ -63,7 +63,9 @@ class OpenVinoEngine:
             else:
                 graph, signature_def_map = _read_saved_model(path, options.tags)
             return OpenVinoModel(graph, _runner(graph, options), signature_def_map)
-        except RuntimeError as err:
+        except SeawayError:
+            raise
+        except Exception as err:  # its errors have no class in common
             raise FailedPrecondition(f"OpenVINO cannot serve {path}: {_words(err)}") from err
 
 
@@ -92,7 +94,9 @@ class OpenVinoModel:
         check_shapes(self._signature, inputs)
         try:
             results = self._runner.run([inputs[name] for name in self._graph.inputs])
-        except RuntimeError as err:
+        except SeawayError:
+            raise
+        except Exception as err:
             raise Internal(f"OpenVINO: {_words(err)}") from err
         return {name: results[self._graph.outputs.index(name)] for name in outputs}
 
@@ -178,8 +182,9 @@ def _runner(graph: Graph, options: EngineOptions) -> Runner:
         return as_it_is
     fixed = FixedRows(graph, options)
     rows = generated_rows(graph.model, _PROOF_ROWS)
-    parts = [as_it_is.run([each[index : index + 1] for each in rows]) for index in range(_PROOF_ROWS)]
-    singles = [[part.copy() for part in column] for column in zip(*parts, strict=True)]
+    # Copied one by one: each run overwrites what the one before has answered.
+    parts = [copied(as_it_is.run([each[index : index + 1] for each in rows])) for index in range(_PROOF_ROWS)]
+    singles = list(zip(*parts, strict=True))
     if all(same(fixed.run_in(size, rows), singles) for size in fixed.sizes):
         return fixed
     print("seaway: rows influence each other: compiled as it is, without padding", file=sys.stderr, flush=True)
@@ -189,5 +194,9 @@ def _runner(graph: Graph, options: EngineOptions) -> Runner:
 def _words(err: Exception) -> str:
     """Return OpenVINO's message without the places in its source code."""
     lines = [line.strip() for line in str(err).splitlines()]
-    told = [line for line in lines if line and not line.startswith(("Exception from src/", "Check '"))]
+    told = [
+        line
+        for line in lines
+        if line and not line.startswith(("Exception from src/", "Check '", "FrontEnd API failed", "To facilitate"))
+    ]
     return " ".join(told or lines)[:_SHOWN_CHARACTERS]

@@ -43,7 +43,7 @@ class AsItIs:
     def __init__(self, graph: Graph, options: EngineOptions) -> None:
         """Compile.
 
-        Raises:  RuntimeError - OpenVINO cannot.
+        Raises:  Exception - OpenVINO's own, it cannot.
         """
         self._requests = _Requests(_compiled(graph.model, options))
 
@@ -64,7 +64,7 @@ class FixedRows:
     def __init__(self, graph: Graph, options: EngineOptions) -> None:
         """Compile for each row count.
 
-        Raises:  RuntimeError - OpenVINO cannot.
+        Raises:  Exception - OpenVINO's own, it cannot.
         """
         self.sizes = tuple(sorted(options.batch_sizes))
         self._requests = {size: _Requests(_compiled(_with_rows(graph.model, size), options)) for size in self.sizes}
@@ -141,6 +141,11 @@ def generated_rows(model: Any, rows: int) -> list[Array]:
     return arrays
 
 
+def copied(outputs: Sequence[Array]) -> list[Array]:
+    """Return outputs that hold beyond the next run."""
+    return [each.copy() for each in outputs]
+
+
 def same(answer: Sequence[Array], parts: Sequence[Sequence[Array]]) -> bool:
     """Tell whether each output is its parts, one after another, within the noise of another order of summation."""
     return all(
@@ -179,5 +184,5 @@ def _outputs(request: Any) -> list[Array]:
 
 def _joined(parts: Iterable[Sequence[Array]]) -> list[Array]:
     # Copied part by part: each run overwrites what the one before has answered.
-    columns = zip(*([each.copy() for each in part] for part in parts), strict=True)
+    columns = zip(*(copied(part) for part in parts), strict=True)
     return [np.concatenate(column) for column in columns]

@@ -47,6 +47,7 @@ _TYPES = {
 }
 _SHOWN_CHARACTERS = 400
 _PROOF_ROWS = 3
+_PLACES = ("Exception from src/", "Check '", "FrontEnd API failed", "To facilitate")
 
 
 class OpenVinoEngine:
@@ -194,9 +195,5 @@ def _runner(graph: Graph, options: EngineOptions) -> Runner:
 def _words(err: Exception) -> str:
     """Return OpenVINO's message without the places in its source code."""
     lines = [line.strip() for line in str(err).splitlines()]
-    told = [
-        line
-        for line in lines
-        if line and not line.startswith(("Exception from src/", "Check '", "FrontEnd API failed", "To facilitate"))
-    ]
+    told = [line for line in lines if line and not line.startswith(_PLACES)]
     return " ".join(told or lines)[:_SHOWN_CHARACTERS]

@@ -170,7 +170,7 @@ def _execute(call: Any, file: Path) -> Any:
     """Call the user's code; what it raises becomes one error, and its traceback goes to the log."""
     try:
         return call()
-    except Exception as err:
+    except (Exception, SystemExit) as err:
         traceback.print_exc()
         raise Internal(f"{file} failed to load: {type(err).__name__}: {err}") from err
 

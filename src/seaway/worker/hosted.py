@@ -138,7 +138,7 @@ class Runs:
         inputs = Inputs()
         try:
             reply = self._run(run, inputs)
-        except Exception as err:
+        except (Exception, SystemExit) as err:  # a user's class may try to leave; its thread must not
             reply = _failed(run.request_id, run.slot, _as_seaway_error(err))
         # Not before the frames that saw the inputs are gone, which is when the exception is.
         return self._with_flags(reply, inputs)
@@ -205,7 +205,7 @@ def _wanted(run: Run, signature: Signature) -> tuple[str, ...]:
     return run.outputs or tuple(signature.outputs)
 
 
-def _as_seaway_error(err: Exception) -> SeawayError:
+def _as_seaway_error(err: BaseException) -> SeawayError:
     if isinstance(err, SeawayError):
         return err
     traceback.print_exc()

@@ -150,6 +150,7 @@ def test_a_shape_that_does_not_fit_never_reaches_predict(load: Load) -> None:
         pytest.param("", FailedPrecondition, "has no class Model", id="no-class"),
         pytest.param("class Model: pass", FailedPrecondition, "without load and predict", id="no-methods"),
         pytest.param("import nothing_of_that_name", Internal, "ModuleNotFoundError", id="import-fails"),
+        pytest.param("raise SystemExit(3)", Internal, "SystemExit: 3", id="leaving"),
         pytest.param("class Model", Internal, "SyntaxError", id="syntax"),
         pytest.param(HALF.replace("self.path = path", "1 / 0"), Internal, "ZeroDivisionError", id="load-fails"),
         pytest.param(HALF.replace('"float32"', '"float31"'), FailedPrecondition, "it looks like", id="bad-type"),

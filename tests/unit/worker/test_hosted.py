@@ -80,7 +80,7 @@ def echo(inputs: Mapping[str, Array]) -> Mapping[str, Array]:
     return {"y": inputs["x"]}
 
 
-def raising(error: Exception) -> Answer:
+def raising(error: BaseException) -> Answer:
     def answer(_inputs: Mapping[str, Array]) -> Mapping[str, Array]:
         raise error
 
@@ -137,11 +137,12 @@ def test_the_model_is_asked_for_wanted_outputs_only(serve: Serve) -> None:
     [
         pytest.param(NotFound("as told"), NOT_FOUND, "as told", id="its-own-code"),
         pytest.param(RuntimeError("boom"), INTERNAL, "internal error in the worker: RuntimeError: boom", id="any"),
+        pytest.param(SystemExit(3), INTERNAL, "internal error in the worker: SystemExit: 3", id="leaving"),
         pytest.param(MemoryError(), RESOURCE_EXHAUSTED, "the worker has no memory left for this run", id="memory"),
         pytest.param(NotFound("é" * 600), NOT_FOUND, "é" * 512 + "...TRUNCATED", id="long-words-are-cut"),
     ],
 )
-def test_an_error_is_answered_and_the_next_run_too(serve: Serve, error: Exception, code: int, words: str) -> None:
+def test_an_error_is_answered_and_the_next_run_too(serve: Serve, error: BaseException, code: int, words: str) -> None:
     model = FakeModel(raising(error), Signature({"x": X}, {"y": X}))
     channel = serve(echo, {}, {}, model=model)
     reply = channel.refuse({"x": floats(1)}, "s")

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import openvino
 from openvino.frontend import FrontEndManager
 
@@ -34,7 +35,7 @@ from seaway.engines.signatures import (
     signature_of,
     written,
 )
-from seaway.errors import FailedPrecondition, Internal, SeawayError, Unimplemented
+from seaway.errors import FailedPrecondition, Internal, InvalidArgument, SeawayError, Unimplemented
 from seaway.protos import message
 
 _ONNX_FILE = "model.onnx"
@@ -47,6 +48,7 @@ _TYPES = {
 }
 _SHOWN_CHARACTERS = 400
 _PROOF_ROWS = 3
+_LARGEST = 2**31 - 1
 _PLACES = ("Exception from src/", "Check '", "FrontEnd API failed", "To facilitate")
 
 
@@ -90,9 +92,10 @@ class OpenVinoModel:
     def run(self, signature: str, inputs: Mapping[str, Array], outputs: Sequence[str]) -> Mapping[str, Array]:
         """Run on these inputs.
 
-        Raises:  InvalidArgument - a shape does not fit; Internal - OpenVINO's words.
+        Raises:  InvalidArgument - a shape does not fit, or an integer is too large; Internal - OpenVINO's words.
         """
         check_shapes(self._signature, inputs)
+        _check_integers(inputs)
         try:
             results = self._runner.run([inputs[name] for name in self._graph.inputs])
         except SeawayError:
@@ -103,6 +106,17 @@ class OpenVinoModel:
 
     def close(self) -> None:
         """Nothing to do: what was compiled goes with the object."""
+
+
+def _check_integers(inputs: Mapping[str, Array]) -> None:
+    """Refuse integers that the processor's plug-in would cut to 32 bits, silently.
+
+    Raises:  InvalidArgument - names the input and the largest integer that is not cut.
+    """
+    for name, array in inputs.items():
+        is_wide = array.dtype.kind in "iu" and not np.can_cast(array.dtype, np.int32)
+        if is_wide and array.size and (int(array.max()) > _LARGEST or int(array.min()) < -_LARGEST - 1):
+            raise InvalidArgument(f"input '{name}' has an integer beyond {_LARGEST}: OpenVINO computes in 32 bits")
 
 
 def _read_onnx(file: Path) -> tuple[Graph, bytes]:

@@ -59,6 +59,31 @@ def test_inputs_of_different_row_counts_are_refused_with_both(load: Load) -> Non
         load("arithmetic").run(DEFAULT, {"a": np.ones(3, np.float32), "b": np.ones(1, np.float32)}, ("sum",))
 
 
+@pytest.mark.parametrize(
+    ("value", "is_answered"), [(2**31 - 1, True), (-(2**31), True), (2**31, False), (-(2**40), False)]
+)
+def test_integers_that_openvino_would_cut_are_refused(
+    load: Load, tmp_path: Path, value: int, is_answered: bool
+) -> None:
+    load("scalar")  # skips where the package is missing
+    import onnx  # noqa: PLC0415 - optional, as is the engine
+    from onnx import TensorProto, helper  # noqa: PLC0415
+
+    from seaway.engines.openvino import ENGINE  # noqa: PLC0415
+
+    x, y = (helper.make_tensor_value_info(name, TensorProto.INT64, ["n", 1]) for name in "xy")
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", [x], [y])
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), tmp_path / "model.onnx"
+    )
+    model = ENGINE.load(tmp_path, EngineOptions(batch_sizes=SIZES))
+    if is_answered:
+        assert model.run(DEFAULT, {"x": np.array([[value]])}, ("y",))["y"].tolist() == [[value]]
+        return
+    with pytest.raises(InvalidArgument, match="'x' has an integer beyond 2147483647"):
+        model.run(DEFAULT, {"x": np.array([[value]])}, ("y",))
+
+
 @pytest.mark.parametrize("model", ["strings", "counter", "outputs"])
 def test_what_openvino_cannot_do_fails_at_load_and_says_so(load: Load, model: str) -> None:
     with pytest.raises(SeawayError) as refused:

@@ -59,6 +59,18 @@ class Plane:
         Raises:  StatusError - the request failed.
         """
 
+    def prove_batching(self, channel: int, timeout_s: float) -> str:
+        """Find out which signatures may have requests joined: JSON, null or why not by signature.
+
+        Raises:  StatusError - the channel is not open.
+        """
+
+    def set_batching(self, channel: int, rules: str) -> None:
+        """Change how requests are joined, from the next run on.
+
+        Raises:  StatusError - the channel is not open, or the rules make no sense; ValueError - not the document.
+        """
+
     def close_channel(self, channel: int) -> None:
         """End whatever is queued or in flight with UNAVAILABLE, now."""
 

@@ -9,13 +9,15 @@
 //! its place is freed at once; in flight the slot is freed when the worker answers.
 
 mod outputs;
+mod pace;
 mod slots;
 
+use std::collections::BTreeSet;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use seaway_wire::frame::{Reply, Run, TensorHeader, FLAG_INPUTS_RETAINED};
 use seaway_wire::{align, packet, Arena, Code, Layout};
 use tokio::io::unix::AsyncFd;
@@ -23,13 +25,15 @@ use tokio::io::Interest;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::queue::{Queue, Ticket};
+use crate::batch::{belong_together, merge, rows_of, BatchRules};
+use crate::queue::{Pick, Queue, Ticket};
 use crate::signature::Signature;
 use crate::status::{Result, Status};
 use crate::tensor::Tensor;
 
-use outputs::Lease;
-pub use outputs::{Outputs, Timings};
+pub use outputs::{BatchSize, Outputs, Timings};
+use outputs::{Lease, OutputTensor};
+use pace::Pace;
 use slots::Slots;
 
 /// How long a large region is unused before its memory is given back.
@@ -52,10 +56,13 @@ pub struct ChannelSettings {
     pub stride_bytes: u64,
     /// Requests that may wait.
     pub max_queue: usize,
+    /// How requests are joined.
+    #[serde(default)]
+    pub batching: BatchRules,
 }
 
-/// One request, ready to run.
-#[derive(Debug)]
+/// One request, ready to run; a copy shares the tensors' memory.
+#[derive(Clone, Debug)]
 pub struct Job {
     /// Which signature, with the names of its outputs.
     pub signature: Arc<Signature>,
@@ -73,35 +80,70 @@ pub struct Channel {
     arena: Arena,
     socket: Arc<Socket>,
     state: Mutex<State>,
+    batching: RwLock<Arc<Batching>>,
     runtime: tokio::runtime::Handle,
     on_hang_up: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 type Socket = AsyncFd<OwnedFd>;
 
+/// What is joined: the rules, and the signatures that are proven to allow it.
+#[derive(Clone, Debug, Default)]
+struct Batching {
+    rules: BatchRules,
+    proven: BTreeSet<Arc<str>>,
+}
+
+impl Batching {
+    /// A request's rows, if it may be joined with others.
+    fn rows(&self, job: &Job) -> Option<usize> {
+        let allowed = self.rules.enabled && self.proven.contains(&job.signature.name);
+        allowed.then(|| rows_of(job)).flatten()
+    }
+}
+
 struct State {
     queue: Queue<Pending>,
     slots: Slots<Flight>,
+    pace: Pace,
+    /// When somebody will look at a batch that waits to fill.
+    timer: Option<Instant>,
     trimming: bool,
     closed: Option<Status>,
 }
 
 struct Pending {
     job: Job,
+    /// Its rows, if it may be joined with others.
+    rows: Option<usize>,
+    bytes: u64,
     arrived: Instant,
     answer: oneshot::Sender<Result<Outputs>>,
 }
 
+/// One run: who waits for it, and what it would take to run each by itself.
 struct Flight {
+    riders: Vec<Rider>,
+    jobs: Arc<[Job]>,
+    rows: usize,
+    padded: usize,
+    is_batch: bool,
+}
+
+struct Rider {
+    rows: usize,
+    arrived: Instant,
     queued: Duration,
     answer: oneshot::Sender<Result<Outputs>>,
 }
 
-/// A request that has a slot of its own.
+/// Requests that have a slot of their own.
 struct Launch {
     slot: u16,
     request_id: u64,
-    job: Job,
+    jobs: Arc<[Job]>,
+    rows: usize,
+    padded: usize,
 }
 
 /// Where a request is once it has entered.
@@ -111,11 +153,62 @@ enum Entered {
 }
 
 impl State {
-    /// Gives a request a slot; the caller has seen that one is spare.
-    fn launch(&mut self, pending: Pending, now: Instant) -> Launch {
-        let flight = Flight { queued: now.saturating_duration_since(pending.arrived), answer: pending.answer };
+    /// Gives requests a slot; the caller has seen that one is spare.
+    fn launch(&mut self, pending: Vec<Pending>, rules: &BatchRules, now: Instant) -> Launch {
+        let is_batch = pending[0].rows.is_some();
+        let rows = pending.iter().filter_map(|pending| pending.rows).sum();
+        let padded = rules.padded(rows);
+        let mut riders = Vec::with_capacity(pending.len());
+        let mut jobs = Vec::with_capacity(pending.len());
+        for Pending { job, rows, arrived, answer, .. } in pending {
+            riders.push(Rider {
+                rows: rows.unwrap_or(0),
+                arrived,
+                queued: now.saturating_duration_since(arrived),
+                answer,
+            });
+            jobs.push(job);
+        }
+        let jobs: Arc<[Job]> = jobs.into();
+        let flight = Flight { riders, jobs: Arc::clone(&jobs), rows, padded, is_batch };
         let Ok((slot, request_id)) = self.slots.take(flight) else { unreachable!("a slot was spare under this lock") };
-        Launch { slot, request_id, job: pending.job }
+        Launch { slot, request_id, jobs, rows, padded }
+    }
+
+    /// Takes the requests that join `first`, which has been taken; their order stays.
+    fn companions(&mut self, first: &Pending, rules: &BatchRules, room_bytes: u64) -> Vec<Pending> {
+        let Some(mut rows) = first.rows else { return Vec::new() };
+        let mut bytes = first.bytes;
+        let max = rules.max_rows();
+        self.queue.take_matching(|other| match other.rows {
+            _ if rows >= max => Pick::Enough,
+            Some(more)
+                if rows + more <= max
+                    && bytes + other.bytes <= room_bytes
+                    && !other.answer.is_closed()
+                    && belong_together(&first.job, &other.job, rules.pad_variable_length_inputs) =>
+            {
+                rows += more;
+                bytes += other.bytes;
+                Pick::Take
+            }
+            _ => Pick::Leave,
+        })
+    }
+
+    /// When the first of those that wait has waited long enough for company; none when it need not wait.
+    fn fills_until(&self, rules: &BatchRules, now: Instant) -> Option<Instant> {
+        if rules.batch_timeout_micros == 0 {
+            return None;
+        }
+        let first = self.queue.first()?;
+        first.rows?;
+        let due = first.arrived + rules.timeout();
+        let alike = |other: &&Pending| {
+            other.rows.is_some() && belong_together(&first.job, &other.job, rules.pad_variable_length_inputs)
+        };
+        let rows: usize = self.queue.iter().filter(alike).filter_map(|pending| pending.rows).sum();
+        (rows < rules.max_rows() && now < due).then_some(due)
     }
 }
 
@@ -143,14 +236,18 @@ impl Channel {
         let socket = unsafe { AsyncFd::register_with_interest(ours, Interest::READABLE | Interest::WRITABLE) }
             .map_err(|error| exhausted(&error))?;
         drop(entered);
-        let max_in_flight = settings.max_in_flight.unwrap_or(settings.slots).min(settings.slots);
+        settings.batching.check()?;
         let state = State {
             queue: Queue::new(settings.max_queue),
-            slots: Slots::new(settings.slots, max_in_flight),
+            slots: Slots::new(settings.slots, max_in_flight(&settings, &settings.batching)),
+            pace: Pace::default(),
+            timer: None,
             trimming: false,
             closed: None,
         };
+        let batching = Batching { rules: settings.batching.clone(), ..Batching::default() };
         let channel = Arc::new(Channel {
+            batching: RwLock::new(Arc::new(batching)),
             settings,
             arena,
             socket: Arc::new(socket),
@@ -183,16 +280,78 @@ impl Channel {
         self.state.lock().slots.busy()
     }
 
-    /// Runs one request.
+    /// Changes how requests are joined, from the next run on.
     ///
-    /// Errors: RESOURCE_EXHAUSTED when the queue is full or the inputs do not fit a region; DEADLINE_EXCEEDED when the
-    /// deadline passes first; UNAVAILABLE when the worker ends meanwhile; otherwise what the engine answers.
+    /// Errors: INVALID_ARGUMENT when the rules make no sense; the old ones stay.
+    pub fn set_batching(self: &Arc<Self>, rules: BatchRules) -> Result<()> {
+        rules.check()?;
+        self.state.lock().slots.set_max_busy(max_in_flight(&self.settings, &rules));
+        self.change_batching(|batching| batching.rules = rules);
+        // What waited for company may have waited long enough now.
+        self.pump();
+        Ok(())
+    }
+
+    /// Says that a signature answers joined rows as it answers single ones.
+    pub fn allow_joining(&self, signature: &Arc<str>) {
+        self.change_batching(|batching| {
+            batching.proven.insert(Arc::clone(signature));
+        });
+    }
+
+    /// Runs one request, joined with others where that is proven to be safe.
+    ///
+    /// Errors: RESOURCE_EXHAUSTED when the queue is full or the inputs do not fit a region; INVALID_ARGUMENT for more rows
+    /// than the rules allow; DEADLINE_EXCEEDED when the deadline passes first; UNAVAILABLE when the worker ends meanwhile;
+    /// otherwise what the engine answers.
     pub async fn run(self: &Arc<Self>, job: Job) -> Result<Outputs> {
-        self.check_size(&job)?;
+        let batching = Arc::clone(&self.batching.read());
+        let Some(rows) = batching.rows(&job) else { return self.run_alone(job).await };
+        batching.rules.check_rows(rows)?;
+        match batching.rules.cut(rows) {
+            Some(cut) => self.run_cut(&job, &cut).await,
+            // Larger than a run may be, and nothing says that it must not be: it fills one by itself.
+            None if rows > batching.rules.max_rows() => self.run_alone(job).await,
+            None => self.run_as(job, Some(rows)).await,
+        }
+    }
+
+    /// Runs one request by itself.
+    ///
+    /// Errors: as for [`Channel::run`].
+    pub async fn run_alone(self: &Arc<Self>, job: Job) -> Result<Outputs> {
+        self.run_as(job, None).await
+    }
+
+    /// Runs a request as several of `cut` rows each, and puts the answers together.
+    async fn run_cut(self: &Arc<Self>, job: &Job, cut: &[usize]) -> Result<Outputs> {
+        // Dropped with this future when the client goes away, and with it every part.
+        let mut runs = tokio::task::JoinSet::new();
+        let mut first = 0;
+        for (index, rows) in cut.iter().copied().enumerate() {
+            let slice = |(name, tensor): &(String, Tensor)| (name.clone(), tensor.slice_rows(first, rows));
+            let part = Job { inputs: job.inputs.iter().map(slice).collect(), ..job.clone() };
+            let channel = Arc::clone(self);
+            // Detached: parts that held their slots would keep the others from running.
+            runs.spawn(
+                async move { channel.run_as(part, Some(rows)).await.map(|outputs| (index, outputs.detached())) },
+            );
+            first += rows;
+        }
+        let mut parts = Vec::with_capacity(cut.len());
+        while let Some(run) = runs.join_next().await {
+            parts.push(run.map_err(|_| Status::internal("a part of the request was dropped"))??);
+        }
+        parts.sort_by_key(|(index, _)| *index);
+        Outputs::joined(parts.into_iter().map(|(_, outputs)| outputs).collect())
+    }
+
+    async fn run_as(self: &Arc<Self>, job: Job, rows: Option<usize>) -> Result<Outputs> {
+        let bytes = self.check_size(&job)?;
         let deadline = job.deadline;
         let (answer, answered) = oneshot::channel();
         // Dropped with this future when the client goes away: the place in the queue is free at once.
-        let _place = match self.enter(Pending { job, arrived: Instant::now(), answer })? {
+        let _place = match self.enter(Pending { job, rows, bytes, arrived: Instant::now(), answer })? {
             Entered::Launched(launch) => {
                 if !self.dispatch(&launch) {
                     self.pump();
@@ -224,13 +383,15 @@ impl Channel {
             (state.queue.drain(), state.slots.abandon())
         };
         let waiting = waiting.into_iter().map(|pending| pending.answer);
-        for answer in waiting.chain(flights.into_iter().map(|flight| flight.answer)) {
+        let riders = flights.into_iter().flat_map(|flight| flight.riders);
+        for answer in waiting.chain(riders.map(|rider| rider.answer)) {
             let _ = answer.send(Err(status.clone()));
         }
         packet::shut_down(self.socket.get_ref());
     }
 
-    fn check_size(&self, job: &Job) -> Result<()> {
+    /// Bytes that a request takes in a region.
+    fn check_size(&self, job: &Job) -> Result<u64> {
         let needed = job.inputs.iter().fold(0, |end, (_, tensor)| align(end) + tensor.len_bytes() as u64);
         if needed > self.settings.stride_bytes {
             return Err(Status::new(
@@ -241,7 +402,7 @@ impl Channel {
                 ),
             ));
         }
-        Ok(())
+        Ok(needed)
     }
 
     /// Gives a request a slot where one is spare and nobody waits, else a place in the queue.
@@ -254,9 +415,17 @@ impl Channel {
         if let Some(status) = &state.closed {
             return Err(status.clone());
         }
-        if state.queue.is_empty() && state.slots.spare() > 0 {
+        let rules = &self.batching.read().rules.clone();
+        let waits_for_company = pending.rows.is_some() && rules.batch_timeout_micros > 0;
+        if state.queue.is_empty() && state.slots.spare() > 0 && !waits_for_company {
             let now = pending.arrived;
-            return Ok(Entered::Launched(state.launch(pending, now)));
+            return Ok(Entered::Launched(state.launch(vec![pending], rules, now)));
+        }
+        if let (Some(batches), Some(rows)) = (rules.max_enqueued_batches, pending.rows) {
+            let waiting: usize = state.queue.iter().filter_map(|pending| pending.rows).sum();
+            if waiting + rows > batches * rules.max_rows() {
+                return Err(self.batches_full(waiting.div_ceil(rules.max_rows()), batches));
+            }
         }
         state.queue.push(pending, deadline).map(Entered::Waiting).map_err(|_| self.full())
     }
@@ -268,24 +437,50 @@ impl Channel {
         }
     }
 
-    /// The next request with a slot of its own, if there is one of each.
-    fn next(&self) -> Option<Launch> {
+    /// The next requests with a slot of their own, if there is one.
+    fn next(self: &Arc<Self>) -> Option<Launch> {
+        let batching = Arc::clone(&self.batching.read());
+        let rules = &batching.rules;
         let mut state = self.state.lock();
         loop {
             if state.closed.is_some() || state.slots.spare() == 0 || state.queue.is_empty() {
                 return None;
             }
             let now = Instant::now();
-            let taken = state.queue.take(now);
+            if let Some(due) = state.fills_until(rules, now) {
+                self.look_again(&mut state, due);
+                return None;
+            }
+            // One that cannot be answered in time, going by the fastest of late, is not worth running.
+            let in_time = now + state.pace.fastest();
+            let taken = state.queue.take(in_time);
             for pending in taken.expired {
                 let _ = pending.answer.send(Err(self.too_late()));
             }
-            let pending = taken.next?;
+            let first = taken.next?;
             // Its client went away: the slot is for one that still waits.
-            if !pending.answer.is_closed() {
-                return Some(state.launch(pending, now));
+            if first.answer.is_closed() {
+                continue;
             }
+            let mut batch = state.companions(&first, rules, self.settings.stride_bytes / 2);
+            batch.insert(0, first);
+            return Some(state.launch(batch, rules, now));
         }
+    }
+
+    /// Has the queue looked at when a batch has waited long enough to fill.
+    fn look_again(self: &Arc<Self>, state: &mut State, due: Instant) {
+        if state.timer.is_some_and(|timer| timer <= due) {
+            return;
+        }
+        state.timer = Some(due);
+        let channel = Arc::downgrade(self);
+        self.runtime.spawn(async move {
+            tokio::time::sleep_until(due).await;
+            let Some(channel) = channel.upgrade() else { return };
+            channel.state.lock().timer = None;
+            channel.pump();
+        });
     }
 
     /// Sends a request to the worker; one that cannot be sent is answered, its slot is free again, and the answer is false.
@@ -299,24 +494,34 @@ impl Channel {
         }
     }
 
-    /// Writes a request's tensors to its slot, and its frame.
+    /// Writes the requests' tensors to their slot, and their frame.
     fn write(self: &Arc<Self>, launch: &Launch) -> Result<Vec<u8>> {
-        let Launch { slot, request_id, job } = launch;
+        let Launch { slot, request_id, jobs, rows, padded } = launch;
+        let merged = merge::merge(jobs, *rows, *padded);
         let start = self.arena.layout().input_offset(*slot);
         let mut offset = start;
-        let mut inputs = Vec::with_capacity(job.inputs.len());
-        for (name, tensor) in &job.inputs {
-            let len = tensor.len_bytes() as u64;
+        let mut inputs = Vec::with_capacity(merged.len());
+        for input in &merged {
+            let len = input.len_bytes() as u64;
             offset = align(offset);
             // SAFETY: `launch` gave this slot to us alone, and the worker does not touch it before the frame is sent.
             let region =
                 unsafe { self.arena.region_mut(offset, len) }.map_err(|error| Status::internal(error.to_string()))?;
-            tensor.write_to(region);
-            inputs.push(TensorHeader { name, dtype: tensor.dtype(), shape: tensor.shape().to_vec(), offset, len });
+            input.write_to(region);
+            inputs.push(TensorHeader {
+                name: input.name,
+                dtype: input.dtype,
+                shape: input.shape.to_vec(),
+                offset,
+                len,
+            });
             offset += len;
         }
         self.note_use(*slot, 0, offset - start);
-        let timeout_micros = match job.deadline {
+        let job = &jobs[0];
+        // A run may take as long as the most patient of those that wait for it.
+        let deadline = jobs.iter().map(|job| job.deadline).reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b))).flatten();
+        let timeout_micros = match deadline {
             None => 0,
             Some(deadline) => (deadline.saturating_duration_since(Instant::now()).as_micros() as u64).max(1),
         };
@@ -355,7 +560,7 @@ impl Channel {
         }
     }
 
-    /// Answers a request that the worker never got, and frees its slot; whoever calls this pumps.
+    /// Answers requests that the worker never got, and frees their slot; whoever calls this pumps.
     fn fail(&self, slot: u16, request_id: u64, status: Status) {
         let flight = {
             let mut state = self.state.lock();
@@ -367,34 +572,118 @@ impl Channel {
         };
         // None when the channel was closed meanwhile, which answers everybody.
         if let Some(flight) = flight {
-            let _ = flight.answer.send(Err(status));
+            self.refuse(flight, &status);
         }
     }
 
     /// Hands a worker's reply to whoever waits for it; false for a reply to nothing that was asked.
     fn settle(self: &Arc<Self>, reply: &Reply<'_>) -> bool {
+        let run = Duration::from_nanos(reply.run_nanos);
         let flight = {
             let mut state = self.state.lock();
             match state.slots.land(reply.slot, reply.request_id) {
-                Some(flight) => flight,
+                Some(flight) => {
+                    state.pace.note(run);
+                    flight
+                }
                 // Closed channels have forgotten what they asked.
                 None => return state.closed.is_some(),
             }
         };
         let reusable = reply.flags & FLAG_INPUTS_RETAINED == 0;
-        let lease = Lease { channel: Arc::clone(self), slot: reply.slot, reusable };
+        let lease = Arc::new(Lease { channel: Arc::clone(self), slot: reply.slot, reusable });
         let answer = match reply.code {
             Code::Ok => outputs::read(self.arena.layout(), reply),
             code => Err(Status::new(code, reply.message)),
         };
-        let answer = answer.map(|tensors| {
-            self.note_use(reply.slot, 1, outputs::used(self.arena.layout(), reply.slot, &tensors));
-            let timings = Timings { queue: flight.queued, run: Duration::from_nanos(reply.run_nanos) };
-            Outputs { lease, tensors, timings }
-        });
-        // Nobody waits any more: dropping the answer frees the slot.
-        let _ = flight.answer.send(answer);
+        match answer {
+            Ok(tensors) => {
+                self.note_use(reply.slot, 1, outputs::used(self.arena.layout(), reply.slot, &tensors));
+                self.deliver(flight, &lease, tensors, run);
+            }
+            Err(status) => {
+                // The slot first: what runs again may need it.
+                drop(lease);
+                self.refuse(flight, &status);
+                self.pump();
+            }
+        }
         true
+    }
+
+    /// Gives each request of a run its share of the outputs.
+    fn deliver(self: &Arc<Self>, flight: Flight, lease: &Arc<Lease>, tensors: Vec<OutputTensor>, run: Duration) {
+        let whole = flight.riders.len() == 1 && flight.rows == flight.padded;
+        let mut shares = Vec::with_capacity(flight.riders.len());
+        if whole {
+            shares.push(tensors);
+        } else {
+            let mut first = 0;
+            for rider in &flight.riders {
+                match outputs::share(lease, &tensors, first, rider.rows, flight.padded) {
+                    Ok(share) => shares.push(share),
+                    Err(status) => return self.unjoin(flight, &status),
+                }
+                first += rider.rows;
+            }
+        }
+        let size = BatchSize { requests: flight.riders.len(), rows: flight.rows, padded: flight.padded };
+        let mut batch = flight.is_batch.then_some(size);
+        for (rider, tensors) in flight.riders.into_iter().zip(shares) {
+            let timings = Timings { queue: rider.queued, run };
+            // Nobody waits any more: dropping the answer gives up its share of the slot.
+            let _ = rider.answer.send(Ok(Outputs {
+                lease: Some(Arc::clone(lease)),
+                tensors,
+                timings,
+                batch: batch.take(),
+            }));
+        }
+    }
+
+    /// Answers a failed run; requests that shared it run again, each by itself, so that none fails for another.
+    fn refuse(&self, flight: Flight, status: &Status) {
+        let final_codes = [Code::Unavailable, Code::DeadlineExceeded, Code::Cancelled];
+        if !flight.is_batch
+            || (flight.riders.len() == 1 && flight.rows == flight.padded)
+            || final_codes.contains(&status.code)
+        {
+            for rider in flight.riders {
+                let _ = rider.answer.send(Err(status.clone()));
+            }
+            return;
+        }
+        let mut state = self.state.lock();
+        if let Some(closed) = state.closed.clone() {
+            drop(state);
+            for rider in flight.riders {
+                let _ = rider.answer.send(Err(closed.clone()));
+            }
+            return;
+        }
+        // The last one first, for each is put before all others.
+        for (rider, job) in flight.riders.into_iter().zip(flight.jobs.iter()).rev() {
+            let deadline = job.deadline;
+            let pending =
+                Pending { job: job.clone(), rows: None, bytes: 0, arrived: rider.arrived, answer: rider.answer };
+            state.queue.push_front(pending, deadline);
+        }
+    }
+
+    /// A signature that was proven has answered joined rows in another form after all: it runs unbatched from now on.
+    fn unjoin(self: &Arc<Self>, flight: Flight, status: &Status) {
+        let signature = Arc::clone(&flight.jobs[0].signature.name);
+        tracing::warn!(model = self.settings.model, %signature, why = status.message, "requests are not joined any more");
+        self.change_batching(|batching| {
+            batching.proven.remove(&signature);
+        });
+        self.refuse(flight, status);
+        self.pump();
+    }
+
+    fn change_batching(&self, change: impl FnOnce(&mut Batching)) {
+        let mut batching = self.batching.write();
+        change(Arc::make_mut(&mut batching));
     }
 
     fn release(self: &Arc<Self>, slot: u16, reusable: bool) {
@@ -485,6 +774,14 @@ impl Channel {
         Status { retry_after: Some(Duration::from_secs(1)), ..Status::new(Code::ResourceExhausted, message) }
     }
 
+    /// Source: tensorflow/core/kernels/batching_util/shared_batch_scheduler.h (Schedule).
+    fn batches_full(&self, waiting: usize, bound: usize) -> Status {
+        let message = format!(
+            "The batch scheduling queue to which this task was submitted is full; currently {waiting} batches enqueued and max_enqueued_batches is {bound}"
+        );
+        Status { retry_after: Some(Duration::from_secs(1)), ..Status::unavailable(message) }
+    }
+
     fn too_late(&self) -> Status {
         Status::deadline_exceeded(format!(
             "the deadline passed before {} version {} answered",
@@ -519,6 +816,12 @@ impl Drop for Place<'_> {
         // Outside the lock: a large request takes a while to free.
         drop(left);
     }
+}
+
+/// Runs that may be at the worker at once.
+fn max_in_flight(settings: &ChannelSettings, rules: &BatchRules) -> u16 {
+    let given = rules.num_batch_threads.filter(|_| rules.enabled).or(settings.max_in_flight);
+    given.unwrap_or(settings.slots).min(settings.slots)
 }
 
 fn layout(settings: &ChannelSettings) -> Result<Layout> {

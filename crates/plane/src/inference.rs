@@ -13,7 +13,7 @@ use parking_lot::{Mutex, RwLock};
 use smallvec::smallvec;
 use tokio::sync::watch;
 
-use crate::channel::{Channel, Job, Outputs, Timings};
+use crate::channel::{BatchSize, Channel, Job, Outputs, Timings};
 use crate::metrics::{Api, Done, Method, Metrics};
 use crate::routes::{ModelAddress, Routes, Servable, VersionStatus};
 use crate::settings::PlaneSettings;
@@ -133,6 +133,7 @@ struct Record<'a> {
     started: Instant,
     ran: Instant,
     timings: Timings,
+    batch: Option<BatchSize>,
     rows: u64,
     bytes: [u64; 2],
     _active: Active<'a>,
@@ -155,6 +156,9 @@ impl Drop for Record<'_> {
         let stages = [self.started - self.call.received, self.timings.queue, self.timings.run, self.ran.elapsed()];
         let done = Done { total: self.call.received.elapsed(), stages, rows: self.rows, bytes: self.bytes };
         self.servable.metrics.done(&self.signature, self.call.api, self.method, &done);
+        if let Some(batch) = self.batch {
+            self.servable.metrics.batch(&self.signature, self.call.api, batch);
+        }
     }
 }
 
@@ -426,6 +430,7 @@ impl Dataplane {
                     started,
                     ran: Instant::now(),
                     timings,
+                    batch: outputs.batch(),
                     rows: rows.max(0) as u64,
                     bytes: [bytes_in as u64, bytes_out],
                     _active: active,

@@ -7,6 +7,7 @@
 //!
 //! Nothing here knows Python, files or processes: routes come in as data, and so do the descriptors of a worker's channel.
 
+pub mod batch;
 pub mod channel;
 pub mod codec;
 pub mod grpc;

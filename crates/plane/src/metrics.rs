@@ -14,6 +14,7 @@ use prometheus::{
     CounterVec, Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry,
 };
 
+use crate::channel::BatchSize;
 use crate::status::{Code, Status};
 
 /// The label value for a model that no route knows.
@@ -115,6 +116,27 @@ pub const CATALOGUE: &[Entry] = &[
         "seconds",
         &["model", "version", "signature", "api", "stage"],
         "Time of successful requests by stage: decode, queue, run (in the engine), encode.",
+    ),
+    entry(
+        "seaway_batch_rows",
+        Kind::Histogram,
+        "rows",
+        &["model", "version", "signature"],
+        "Rows of a joined run, without padding; a request that ran by itself counts too where joining is allowed.",
+    ),
+    entry(
+        "seaway_batch_requests_total",
+        Kind::Counter,
+        "requests",
+        &["model", "version", "signature"],
+        "Requests that were answered by joined runs; divided by the count of seaway_batch_rows, the requests of a run.",
+    ),
+    entry(
+        "seaway_batch_padding_rows_total",
+        Kind::Counter,
+        "rows",
+        &["model", "version", "signature"],
+        "Rows that joined runs were padded with.",
     ),
     entry(
         "seaway_request_rows_total",
@@ -242,6 +264,9 @@ pub struct Metrics {
     requests: IntCounterVec,
     seconds: HistogramVec,
     stages: HistogramVec,
+    batch_rows: HistogramVec,
+    batch_requests: IntCounterVec,
+    batch_padding: IntCounterVec,
     rows: IntCounterVec,
     bytes: IntCounterVec,
     in_flight: GaugeVec,
@@ -303,6 +328,9 @@ impl Metrics {
             requests: counter(&registry, "seaway_requests_total"),
             seconds: histogram(&registry, "seaway_request_seconds", seconds()),
             stages: histogram(&registry, "seaway_request_stage_seconds", seconds()),
+            batch_rows: histogram(&registry, "seaway_batch_rows", exponential(1.0, 2.0, 14)),
+            batch_requests: counter(&registry, "seaway_batch_requests_total"),
+            batch_padding: counter(&registry, "seaway_batch_padding_rows_total"),
             rows: counter(&registry, "seaway_request_rows_total"),
             bytes: counter(&registry, "seaway_tensor_bytes_total"),
             in_flight: gauge(&registry, "seaway_requests_in_flight"),
@@ -470,6 +498,17 @@ impl ServableMetrics {
         series.runtime_latency.observe(done.stages[2].as_micros() as f64);
     }
 
+    /// Counts one run that was, or could have been, shared by several requests.
+    pub fn batch(&self, signature: &str, api: Api, size: BatchSize) {
+        if api == Api::WarmUp {
+            return;
+        }
+        let labels = [&self.model, &self.version, signature];
+        self.metrics.batch_rows.with_label_values(&labels).observe(size.rows as f64);
+        self.metrics.batch_requests.with_label_values(&labels).inc_by(size.requests as u64);
+        self.metrics.batch_padding.with_label_values(&labels).inc_by((size.padded - size.rows) as u64);
+    }
+
     /// Counts a request that ended with an error.
     pub fn failed(&self, signature: &str, api: Api, status: &Status, total: Duration) {
         if api == Api::WarmUp {
@@ -542,6 +581,9 @@ impl Drop for ServableMetrics {
         remove(&metrics.requests, own, |values| metrics.requests.remove_label_values(values));
         remove(&metrics.seconds, own, |values| metrics.seconds.remove_label_values(values));
         remove(&metrics.stages, own, |values| metrics.stages.remove_label_values(values));
+        remove(&metrics.batch_rows, own, |values| metrics.batch_rows.remove_label_values(values));
+        remove(&metrics.batch_requests, own, |values| metrics.batch_requests.remove_label_values(values));
+        remove(&metrics.batch_padding, own, |values| metrics.batch_padding.remove_label_values(values));
         remove(&metrics.rows, own, |values| metrics.rows.remove_label_values(values));
         remove(&metrics.bytes, own, |values| metrics.bytes.remove_label_values(values));
         remove(&metrics.in_flight, own, |values| metrics.in_flight.remove_label_values(values));

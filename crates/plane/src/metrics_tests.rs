@@ -1,6 +1,7 @@
 //! Each metric, from what happens to the text that is scraped.
 
 use super::*;
+use crate::channel::BatchSize;
 
 fn metrics() -> Arc<Metrics> {
     Arc::new(Metrics::new())
@@ -28,6 +29,7 @@ fn every_metric_of_the_catalogue_is_exposed_with_its_kind_labels_and_help() {
     let servable = metrics.servable("m", 1);
     predict(&servable, Api::Grpc);
     servable.examples(Api::Grpc, 3);
+    servable.batch("s", Api::Grpc, BatchSize { requests: 2, rows: 3, padded: 4 });
     metrics.set_channel("m", 1, 1, 0);
     for entry in CATALOGUE.iter().filter(|entry| metrics.told.contains_key(entry.name)) {
         let labels: Vec<(&str, &str)> = entry.labels.iter().map(|label| (*label, "a")).collect();

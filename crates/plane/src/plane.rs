@@ -2,7 +2,7 @@
 //!
 //! The methods take and give plain data and may be called from any thread outside the runtime; those that wait say so.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::{mpsc, Arc};
@@ -13,6 +13,8 @@ use parking_lot::Mutex;
 use prost::Message;
 use tokio::sync::watch;
 
+use crate::batch::prove::prove;
+use crate::batch::BatchRules;
 use crate::channel::{Channel, ChannelSettings};
 use crate::grpc;
 use crate::inference::{drained, Call, Dataplane};
@@ -197,6 +199,40 @@ impl Plane {
             let call = Call { api: Api::WarmUp, deadline, received: Instant::now() };
             grpc::replay(&self.dataplane, &servable, log, &call).await
         })
+    }
+
+    /// Finds out which signatures of a loaded version may have requests joined, and allows it there. Waits.
+    ///
+    /// Gives for each signature none, or why its requests run unbatched.
+    ///
+    /// Errors: NOT_FOUND for a channel that has no signatures.
+    pub fn prove_batching(&self, channel: u64, timeout: Duration) -> Result<BTreeMap<String, Option<String>>> {
+        let servable = self.servable(channel)?;
+        self.runtime.block_on(async {
+            let end = tokio::time::Instant::now() + timeout;
+            let mut proofs = BTreeMap::new();
+            for signature in servable.signatures.iter() {
+                let proof = tokio::time::timeout_at(end, prove(&servable.channel, signature)).await;
+                let why_not = match proof {
+                    Ok(Ok(())) => {
+                        servable.channel.allow_joining(&signature.name);
+                        None
+                    }
+                    Ok(Err(why_not)) => Some(why_not),
+                    Err(_) => Some(format!("the proof took longer than {} s", timeout.as_secs())),
+                };
+                proofs.insert(signature.name.to_string(), why_not);
+            }
+            Ok(proofs)
+        })
+    }
+
+    /// Changes how a channel joins requests, from its next run on.
+    ///
+    /// Errors: NOT_FOUND for a channel that is not open; INVALID_ARGUMENT for rules that make no sense.
+    pub fn set_batching(&self, channel: u64, rules: BatchRules) -> Result<()> {
+        let found = self.channels.lock().open.get(&channel).map(|open| Arc::clone(&open.channel));
+        found.ok_or_else(|| not_open(channel))?.set_batching(rules)
     }
 
     /// Ends everything that waits for a channel's worker with UNAVAILABLE, and forgets it.

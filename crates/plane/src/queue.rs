@@ -17,12 +17,27 @@ pub struct Queue<T> {
     waiting: BTreeMap<Ticket, Waiting<T>>,
     bound: usize,
     next: u64,
+    front: u64,
 }
 
 #[derive(Debug)]
 struct Waiting<T> {
     deadline: Option<Instant>,
     item: T,
+}
+
+/// Numbers below it are for requests that are put before all others; no number is ever given twice.
+const FIRST_TICKET: u64 = 1 << 63;
+
+/// What to do with a request that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pick {
+    /// Take it.
+    Take,
+    /// Leave it, and look on.
+    Leave,
+    /// Leave it, and look no further.
+    Enough,
 }
 
 /// What [`Queue::take`] found.
@@ -37,7 +52,7 @@ pub struct Taken<T> {
 impl<T> Queue<T> {
     /// An empty queue of at most `bound` requests.
     pub fn new(bound: usize) -> Queue<T> {
-        Queue { waiting: BTreeMap::new(), bound, next: 0 }
+        Queue { waiting: BTreeMap::new(), bound, next: FIRST_TICKET, front: FIRST_TICKET }
     }
 
     /// Puts a request at the end; `Err` gives it back when the queue is full.
@@ -67,6 +82,35 @@ impl<T> Queue<T> {
             return Taken { next: Some(waiting.item), expired };
         }
         Taken { next: None, expired }
+    }
+
+    /// Takes those of the requests that `pick` wants, first in first out, until it has enough.
+    pub fn take_matching(&mut self, mut pick: impl FnMut(&T) -> Pick) -> Vec<T> {
+        let mut wanted = Vec::new();
+        for (ticket, waiting) in &self.waiting {
+            match pick(&waiting.item) {
+                Pick::Take => wanted.push(*ticket),
+                Pick::Leave => {}
+                Pick::Enough => break,
+            }
+        }
+        wanted.into_iter().filter_map(|ticket| self.remove(ticket)).collect()
+    }
+
+    /// The first request, which stays.
+    pub fn first(&self) -> Option<&T> {
+        self.waiting.first_key_value().map(|(_, waiting)| &waiting.item)
+    }
+
+    /// All requests in order; they stay.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.waiting.values().map(|waiting| &waiting.item)
+    }
+
+    /// Puts a request that had been taken before all others, whatever the bound: it has waited once.
+    pub fn push_front(&mut self, item: T, deadline: Option<Instant>) {
+        self.front -= 1;
+        self.waiting.insert(Ticket(self.front), Waiting { deadline, item });
     }
 
     /// Takes everything.
@@ -122,6 +166,33 @@ mod tests {
         queue.push("in time", Some(now + Duration::from_secs(1))).unwrap();
         let taken = queue.take(now);
         assert_eq!((taken.next, taken.expired), (Some("in time"), vec!["late"]));
+    }
+
+    #[test]
+    fn matching_requests_are_taken_in_order_until_there_are_enough() {
+        let mut queue = Queue::new(8);
+        for item in [1, 2, 3, 4, 5] {
+            queue.push(item, None).unwrap();
+        }
+        let mut odd = 0;
+        let taken = queue.take_matching(|item| match item % 2 {
+            1 if odd == 2 => Pick::Enough,
+            1 => {
+                odd += 1;
+                Pick::Take
+            }
+            _ => Pick::Leave,
+        });
+        assert_eq!((taken, queue.iter().copied().collect::<Vec<_>>()), (vec![1, 3], vec![2, 4, 5]));
+    }
+
+    #[test]
+    fn a_request_that_comes_back_is_first_again() {
+        let mut queue = Queue::new(1);
+        queue.push("b", None).unwrap();
+        queue.push_front("a", None);
+        assert_eq!(queue.first(), Some(&"a"));
+        assert_eq!(queue.drain(), ["a", "b"]);
     }
 
     #[test]

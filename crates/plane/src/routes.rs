@@ -258,6 +258,7 @@ mod tests {
             max_in_flight: None,
             stride_bytes: 4096,
             max_queue: 1,
+            batching: Default::default(),
         };
         let (channel, ..) = Channel::open(settings, &tokio::runtime::Handle::current()).unwrap();
         let metrics = Arc::new(Metrics::new()).servable("m", version);

@@ -80,6 +80,24 @@ impl Tensor {
         self.shape.first().copied().unwrap_or(1)
     }
 
+    /// Rows `first..first + count`, sharing the elements' memory; the caller has seen that there are as many.
+    pub fn slice_rows(&self, first: usize, count: usize) -> Tensor {
+        let all = self.rows().max(1) as usize;
+        let elements = match &self.elements {
+            Elements::Raw(bytes) => {
+                let row = bytes.len() / all;
+                Elements::Raw(bytes.slice(first * row..(first + count) * row))
+            }
+            Elements::Strings(elements) => {
+                let row = elements.len() / all;
+                Elements::Strings(elements[first * row..(first + count) * row].to_vec())
+            }
+        };
+        let mut shape = self.shape.clone();
+        shape[0] = count as i64;
+        Tensor { dtype: self.dtype, shape, elements }
+    }
+
     /// Bytes that the tensor takes in the arena.
     pub fn len_bytes(&self) -> usize {
         match &self.elements {

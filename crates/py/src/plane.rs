@@ -74,6 +74,19 @@ impl Plane {
         checked(py, self.with(py, |plane| plane.warm_up(channel, prediction_log, timeout))?)
     }
 
+    /// Finds out which signatures may have requests joined: JSON, null or why not by signature.
+    fn prove_batching(&self, py: Python<'_>, channel: u64, timeout_s: f64) -> PyResult<String> {
+        let timeout = seconds(timeout_s)?;
+        let proofs = checked(py, self.with(py, |plane| plane.prove_batching(channel, timeout))?)?;
+        Ok(serde_json::to_string(&proofs).expect("proofs are plain data"))
+    }
+
+    /// Changes how a channel joins requests: a JSON document of rules.
+    fn set_batching(&self, py: Python<'_>, channel: u64, rules: &str) -> PyResult<()> {
+        let rules = parse("batching rules", rules)?;
+        checked(py, self.with(py, |plane| plane.set_batching(channel, rules))?)
+    }
+
     /// Ends everything that waits for a channel with UNAVAILABLE.
     fn close_channel(&self, py: Python<'_>, channel: u64) -> PyResult<()> {
         self.with(py, |plane| plane.close_channel(channel))

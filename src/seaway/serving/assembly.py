@@ -14,6 +14,7 @@ from seaway.clock import Clock
 from seaway.engines import registry, tensorflow
 from seaway.repository.config_file import ConfigFilePoller
 from seaway.repository.model_repository import ModelRepository
+from seaway.serving.batching import BatchingPoller, BatchingRules
 from seaway.serving.engine_options import engine_options
 from seaway.serving.measure import Measurer
 from seaway.serving.plane_events import PlaneEvents
@@ -44,6 +45,7 @@ class Server:
     repository: ModelRepository
     measurer: Measurer
     events: PlaneEvents
+    batching: BatchingPoller
     ended: threading.Event
 
     def start(self) -> dict[str, str | None]:
@@ -59,7 +61,7 @@ class Server:
         workers = self.settings.workers
         _in_background("events", partial(self.events.run, self.ended))
         _in_background("measure", partial(self.measurer.run, workers.stats_interval_s, self.ended, self.clock))
-        self._poll_config_file()
+        self._poll_files()
         return addresses
 
     def stop(self) -> None:
@@ -75,12 +77,14 @@ class Server:
         self.launcher.close()
         self.plane.stop()
 
-    def _poll_config_file(self) -> None:
+    def _poll_files(self) -> None:
         models = self.settings.models
         if models.model_config_file and models.model_config_file_poll_wait_seconds:
             poller = ConfigFilePoller(Path(models.model_config_file), self.models, self.repository.reload)
             wait_s = float(models.model_config_file_poll_wait_seconds)
             _in_background("config file", partial(poller.run, wait_s, self.ended, self.clock))
+        if batching_wait := self.settings.batching.parameters_poll_wait_seconds:
+            _in_background("batching", partial(self.batching.run, float(batching_wait), self.ended, self.clock))
 
 
 def assemble(settings: ServerSettings, clock: Clock) -> Server:
@@ -95,14 +99,16 @@ def assemble(settings: ServerSettings, clock: Clock) -> Server:
     launcher = WorkerLauncher(options.library, use_fork_server=options.engine == registry.TENSORFLOW)
     served = ServedVersions()
     publisher = Publisher(plane, served)
-    site = Site(plane, Workers(launcher, settings.models.isolation == "shared"), served, options)
+    batching = BatchingRules(settings.batching, usable_cores())
+    site = Site(plane, Workers(launcher, settings.models.isolation == "shared"), served, batching, options)
     repository = ModelRepository(repository_options(settings), partial(ServableLoader, site))
     measurer = Measurer(plane, served, publisher)
     # The counters first: whoever sees a version AVAILABLE also sees its load counted.
     repository.subscribe_states(measurer.on_state)
     repository.subscribe(publisher.show)
     events = PlaneEvents(plane, served, repository.reload)
-    return Server(settings, clock, models, plane, launcher, repository, measurer, events, threading.Event())
+    poller = BatchingPoller(plane, served, batching)
+    return Server(settings, clock, models, plane, launcher, repository, measurer, events, poller, threading.Event())
 
 
 def _load_options(settings: ServerSettings) -> LoadOptions:

@@ -1,6 +1,7 @@
 """Brings one version into service: channel, worker, load, signatures, warm-up; and takes it out again.
 
-    open channel → process → load → signatures → warm-up → (AVAILABLE) … drain → close channel → process ends
+    open channel → process → load → signatures → warm-up → proof of batching → (AVAILABLE)
+    … drain → close channel → process ends
 
 Each step is another part's work; this is only their order, and that nothing is left behind when one fails.
 
@@ -23,15 +24,18 @@ from seaway._core import Plane, StatusError
 from seaway.engines.engine import EngineOptions
 from seaway.repository.loader import OnFailure
 from seaway.repository.source import AspiredVersion
+from seaway.serving.batching import BatchingRules
 from seaway.serving.served import Served, ServedVersions
 from seaway.serving.warmup import read_warmup_records
 from seaway.serving.workers import Workers
+from seaway.settings.batching_parameters import Rules
 from seaway.worker.control import LoadRequest
 from seaway.worker.process import WorkerProcess, describe_exit
 
 log = logging.getLogger(__name__)
 
 _PAGE_BYTES = 4096
+_PROOF_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class Site:
     plane: Plane
     workers: Workers
     served: ServedVersions
+    batching: BatchingRules
     options: LoadOptions
 
 
@@ -85,7 +90,8 @@ class ServableLoader:
         """
         started = time.monotonic()
         try:
-            channel, descriptors = self._open_channel()
+            rules = self._site.batching.rules(self._version.id.name, self._version.path)
+            channel, descriptors = self._open_channel(rules)
             try:
                 worker = self._acquire()
                 loaded = worker.load(self._request(), *descriptors, self._site.options.load_timeout_s)
@@ -95,7 +101,8 @@ class ServableLoader:
             with _as_seaway_error():
                 self._site.plane.set_signatures(channel, loaded.signature_def_map)
             self._warm_up(channel)
-            self._enter(channel, worker, time.monotonic() - started)
+            proofs = self._prove_batching(channel, rules)
+            self._enter(channel, worker, time.monotonic() - started, rules, proofs)
         except BaseException:
             self._give_back(drain_s=0.0)
             raise
@@ -107,7 +114,7 @@ class ServableLoader:
             is_serving = self._served is not None
         self._give_back(self._site.options.drain_timeout_s if is_serving else 0.0)
 
-    def _open_channel(self) -> tuple[int, tuple[int, int]]:
+    def _open_channel(self, rules: Rules) -> tuple[int, tuple[int, int]]:
         options, id_ = self._site.options, self._version.id
         settings = {
             "model": id_.name,
@@ -117,6 +124,7 @@ class ServableLoader:
             "max_in_flight": 2 * options.concurrency,
             "stride_bytes": self._stride_bytes(),
             "max_queue": options.max_queued_requests,
+            "batching": rules,
         }
         with _as_seaway_error():
             channel, socket_fd, arena_fd = self._site.plane.open_channel(json.dumps(settings))
@@ -164,9 +172,33 @@ class ServableLoader:
         with _as_seaway_error(f"warm-up record {index}: "):
             self._site.plane.warm_up(channel, record, timeout_s)
 
-    def _enter(self, channel: int, worker: WorkerProcess, seconds: float) -> None:
-        is_shared, engine = self._site.workers.is_shared, self._site.options.engine
-        served = Served(self._version.id, channel, worker, is_shared, engine, seconds, self._on_failure)
+    def _prove_batching(self, channel: int, rules: Rules) -> dict[str, str | None]:
+        """Return for each signature None, or why its requests run by themselves."""
+        if not rules["enabled"]:
+            return {}
+        self._check_wanted()
+        with _as_seaway_error():
+            proofs: dict[str, str | None] = json.loads(self._site.plane.prove_batching(channel, _PROOF_TIMEOUT_S))
+        for name, why_not in proofs.items():
+            if why_not is not None:
+                log.info("%s: requests for signature %r run by themselves: %s", self._version.id, name, why_not)
+        return proofs
+
+    def _enter(
+        self, channel: int, worker: WorkerProcess, seconds: float, rules: Rules, proofs: dict[str, str | None]
+    ) -> None:
+        served = Served(
+            id=self._version.id,
+            channel=channel,
+            worker=worker,
+            is_shared=self._site.workers.is_shared,
+            engine=self._site.options.engine,
+            load_seconds=seconds,
+            path=self._version.path,
+            rules=rules,
+            batching=proofs,
+            on_lost=self._on_failure,
+        )
         with self._lock:
             if self._is_cancelled:
                 raise errors.Cancelled(f"{self._version.id} is no longer wanted")

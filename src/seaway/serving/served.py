@@ -6,11 +6,13 @@ Loaders write it, the publisher and the measuring thread read it; it decides not
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from seaway.errors import SeawayError
 from seaway.repository.ids import ServableId
+from seaway.settings.batching_parameters import Rules
 from seaway.worker.process import WorkerProcess, WorkerStats
 
 OnLost = Callable[[SeawayError], None]
@@ -26,6 +28,11 @@ class Served:
     is_shared: bool
     engine: str
     load_seconds: float
+    path: Path
+    rules: Rules
+    """How its requests were joined when it was loaded."""
+    batching: Mapping[str, str | None]
+    """For each signature None where requests are joined, else why they run by themselves."""
     on_lost: OnLost
 
 
@@ -82,6 +89,7 @@ def _shown(served: Served, stats: WorkerStats | None) -> dict[str, object]:
         "worker_pid": served.worker.pid,
         "isolation": "shared" if served.is_shared else "process",
         "load_seconds": round(served.load_seconds, 3),
+        "batching": {name: "on" if why_not is None else f"off: {why_not}" for name, why_not in served.batching.items()},
     }
     if stats is not None:
         shown |= {"memory_bytes": stats.rss_bytes, "private_bytes": stats.private_bytes}

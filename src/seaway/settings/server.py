@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from seaway.settings.batching import Batching
 from seaway.settings.declaration import Setting, declared
 from seaway.settings.engine import Engine, Queue
 from seaway.settings.models import Models
@@ -24,6 +25,7 @@ class ServerSettings:
     tls: Tls = field(default_factory=Tls)
     models: Models = field(default_factory=Models)
     engine: Engine = field(default_factory=Engine)
+    batching: Batching = field(default_factory=Batching)
     queue: Queue = field(default_factory=Queue)
     workers: Workers = field(default_factory=Workers)
     logging: Logging = field(default_factory=Logging)

@@ -190,10 +190,32 @@ def test_flags_that_ask_for_what_holds_anyway_are_not_worth_a_warning() -> None:
     assert _warnings(*arguments) == ()
 
 
-def test_tflite_and_batching_are_not_supported_yet() -> None:
-    assert _warnings("--prefer_tflite_model", "--num_tflite_pools=2", "--enable_batching") == (
-        "flags not supported yet: enable_batching, prefer_tflite_model, num_tflite_pools",
+def test_tflite_is_not_supported_yet() -> None:
+    assert _warnings("--prefer_tflite_model", "--num_tflite_pools=2") == (
+        "flags not supported yet: prefer_tflite_model, num_tflite_pools",
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "enabled"),
+    [
+        pytest.param([], True, id="nothing-said-is-natural-batching"),
+        pytest.param(["--enable_batching"], True, id="asked-for"),
+        pytest.param(["--enable_batching=false"], False, id="refused"),
+    ],
+)
+def test_batching_is_natural_unless_it_is_refused(arguments: list[str], enabled: bool) -> None:
+    assert _settings(*arguments).batching.enabled is enabled
+    assert _warnings(*arguments) == ()
+
+
+def test_batching_flags_become_settings(tmp_path: Path) -> None:
+    file = tmp_path / "batching.txt"
+    file.write_text("max_batch_size { value: 8 }")
+    batching = _settings(
+        "--enable_batching", f"--batching_parameters_file={file}", "--enable_per_model_batching_parameters"
+    ).batching
+    assert (batching.parameters_file, batching.per_model_parameters) == (str(file), True)
 
 
 def test_channel_arguments_of_another_library_are_named() -> None:
@@ -269,27 +291,6 @@ def test_a_platform_file_replaces_the_session_flags(tmp_path: Path) -> None:
     config = message("tensorflow.ConfigProto").FromString(session_config(settings.engine, 64))
     assert (config.intra_op_parallelism_threads, config.inter_op_parallelism_threads) == (3, 0)
     assert config.gpu_options.allow_growth
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        pytest.param("", id="empty"),
-        pytest.param("max_batch_size { value: 8 } allowed_batch_sizes: [2, 4, 8]", id="sizes"),
-        pytest.param("allowed_batch_sizes: [10, 1000] batch_timeout_micros { value: 0 }", id="default-greatest-size"),
-        pytest.param(
-            "max_batch_size { value: 64 } enable_large_batch_splitting { value: true } "
-            "max_execution_batch_size { value: 16 } allowed_batch_sizes: [8, 16]",
-            id="splitting",
-        ),
-    ],
-)
-def test_batching_parameters_are_read_and_left_for_later(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "batching.txt"
-    file.write_text(text)
-    warnings = _warnings("--enable_batching", f"--batching_parameters_file={file}")
-    assert warnings[0] == "flags not supported yet: enable_batching"
-    assert warnings[1].startswith("batching_parameters_file was read and checked")
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use seaway_wire::frame::{Reply, TensorHeader};
 use seaway_wire::{DType, Layout};
 
 use super::Channel;
+use crate::batch::split::{self, Share};
 use crate::status::{Result, Status};
 use crate::tensor::{element_count, TensorView};
 
@@ -19,19 +21,39 @@ pub struct Timings {
     pub run: Duration,
 }
 
-/// The outputs of one run, still in shared memory; dropping it frees the slot.
-pub struct Outputs {
-    pub(super) lease: Lease,
-    pub(super) tensors: Vec<OutputTensor>,
-    pub(super) timings: Timings,
+/// What a request shared its run with; the first request of a run says it, so that each run is told of once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchSize {
+    /// Requests in the run.
+    pub requests: usize,
+    /// Their rows, without padding.
+    pub rows: usize,
+    /// Rows that the engine ran.
+    pub padded: usize,
 }
 
+/// One request's outputs, still in shared memory; the slot is free again when all that share it are dropped.
+pub struct Outputs {
+    /// None once everything is copied.
+    pub(super) lease: Option<Arc<Lease>>,
+    pub(super) tensors: Vec<OutputTensor>,
+    pub(super) timings: Timings,
+    pub(super) batch: Option<BatchSize>,
+}
+
+#[derive(Clone)]
 pub(super) struct OutputTensor {
     name: String,
     dtype: DType,
     shape: Vec<i64>,
-    offset: u64,
-    len: u64,
+    place: Place,
+}
+
+/// Where the elements of an output are.
+#[derive(Clone)]
+enum Place {
+    Arena { offset: u64, len: u64 },
+    Copied(Bytes),
 }
 
 /// A slot that is ours until dropped.
@@ -39,6 +61,28 @@ pub(super) struct Lease {
     pub(super) channel: Arc<Channel>,
     pub(super) slot: u16,
     pub(super) reusable: bool,
+}
+
+/// The elements of an output; the lease is that of the slot it lies in.
+fn bytes<'a>(lease: Option<&'a Lease>, place: &'a Place) -> &'a [u8] {
+    match (place, lease) {
+        (Place::Copied(bytes), _) => bytes,
+        (Place::Arena { offset, len }, Some(lease)) => {
+            // SAFETY: the lease makes this slot ours, the worker has answered and does not write there again, and `read`
+            // checked the range.
+            unsafe { lease.channel.arena.region(*offset, *len) }.expect("checked on arrival")
+        }
+        (Place::Arena { .. }, None) => unreachable!("a lease is only given up when everything is copied"),
+    }
+}
+
+impl Place {
+    fn len(&self) -> u64 {
+        match self {
+            Place::Arena { len, .. } => *len,
+            Place::Copied(bytes) => bytes.len() as u64,
+        }
+    }
 }
 
 impl Drop for Lease {
@@ -56,17 +100,47 @@ impl Outputs {
                 name: &tensor.name,
                 dtype: tensor.dtype,
                 shape: &tensor.shape,
-                // SAFETY: the lease makes this slot ours, the worker has answered and does not write there again, and
-                // `read` checked the range.
-                bytes: unsafe { self.lease.channel.arena.region(tensor.offset, tensor.len) }
-                    .expect("checked on arrival"),
+                bytes: bytes(self.lease.as_deref(), &tensor.place),
             })
             .collect()
     }
 
-    /// Bytes of all outputs in the arena.
+    /// The same outputs in memory of their own: their slot is free for others.
+    pub fn detached(mut self) -> Outputs {
+        for tensor in &mut self.tensors {
+            tensor.place = Place::Copied(Bytes::copy_from_slice(bytes(self.lease.as_deref(), &tensor.place)));
+        }
+        self.lease = None;
+        self
+    }
+
+    /// What the run was, on the first of the requests that shared it.
+    pub fn batch(&self) -> Option<BatchSize> {
+        self.batch
+    }
+
+    /// The outputs of a request that was cut into several runs, put together again.
+    ///
+    /// Errors: see [`split::join`].
+    pub(super) fn joined(parts: Vec<Outputs>) -> Result<Outputs> {
+        let views: Vec<Vec<TensorView<'_>>> = parts.iter().map(Outputs::views).collect();
+        let tensors = (0..views[0].len())
+            .map(|index| {
+                let column: Vec<TensorView<'_>> = views.iter().filter_map(|views| views.get(index).copied()).collect();
+                let (shape, bytes) = split::join(&column)?;
+                let (name, dtype) = (column[0].name.to_owned(), column[0].dtype);
+                Ok(OutputTensor { name, dtype, shape, place: Place::Copied(bytes) })
+            })
+            .collect::<Result<_>>()?;
+        let longest =
+            |time: fn(&Timings) -> Duration| parts.iter().map(|part| time(&part.timings)).max().unwrap_or_default();
+        let timings = Timings { queue: longest(|timings| timings.queue), run: longest(|timings| timings.run) };
+        Ok(Outputs { lease: None, tensors, timings, batch: parts[0].batch })
+    }
+
+    /// Bytes of all outputs.
     pub fn len_bytes(&self) -> u64 {
-        self.tensors.iter().map(|tensor| tensor.len).sum()
+        self.tensors.iter().map(|tensor| tensor.place.len()).sum()
     }
 
     /// How long the run took where.
@@ -88,8 +162,44 @@ pub(super) fn read(layout: Layout, reply: &Reply<'_>) -> Result<Vec<OutputTensor
 
 /// Bytes from the start of a slot's output region to the end of its last tensor.
 pub(super) fn used(layout: Layout, slot: u16, tensors: &[OutputTensor]) -> u64 {
-    let end = tensors.iter().map(|tensor| tensor.offset + tensor.len).max().unwrap_or(0);
-    end.saturating_sub(layout.output_offset(slot))
+    let end = |tensor: &OutputTensor| match tensor.place {
+        Place::Arena { offset, len } => offset + len,
+        Place::Copied(_) => 0,
+    };
+    tensors.iter().map(end).max().unwrap_or(0).saturating_sub(layout.output_offset(slot))
+}
+
+/// Rows `first..first + rows` of a run of `all` rows: one request's share of each output.
+///
+/// Errors: see [`split::share`].
+pub(super) fn share(
+    lease: &Lease,
+    tensors: &[OutputTensor],
+    first: usize,
+    rows: usize,
+    all: usize,
+) -> Result<Vec<OutputTensor>> {
+    tensors
+        .iter()
+        .map(|tensor| {
+            let view = TensorView {
+                name: &tensor.name,
+                dtype: tensor.dtype,
+                shape: &tensor.shape,
+                bytes: bytes(Some(lease), &tensor.place),
+            };
+            let place = match (split::share(&view, first, rows, all)?, &tensor.place) {
+                (Share::Range { start, len }, Place::Arena { offset, .. }) => {
+                    Place::Arena { offset: offset + start as u64, len: len as u64 }
+                }
+                (Share::Range { start, len }, Place::Copied(bytes)) => Place::Copied(bytes.slice(start..start + len)),
+                (Share::Copied(bytes), _) => Place::Copied(bytes),
+            };
+            let mut shape = tensor.shape.clone();
+            shape[0] = rows as i64;
+            Ok(OutputTensor { name: tensor.name.clone(), dtype: tensor.dtype, shape, place })
+        })
+        .collect()
 }
 
 fn output(header: &TensorHeader<'_>, start: u64, end: u64) -> Result<OutputTensor> {
@@ -111,8 +221,7 @@ fn output(header: &TensorHeader<'_>, start: u64, end: u64) -> Result<OutputTenso
         name: header.name.to_owned(),
         dtype: header.dtype,
         shape: header.shape.clone(),
-        offset: header.offset,
-        len: header.len,
+        place: Place::Arena { offset: header.offset, len: header.len },
     })
 }
 

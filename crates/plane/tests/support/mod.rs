@@ -23,7 +23,15 @@ use worker::{Act, Seen};
 
 /// Settings of a channel for `m` version 1.
 pub fn settings(slots: u16, max_queue: usize) -> ChannelSettings {
-    ChannelSettings { model: "m".into(), version: 1, slots, max_in_flight: None, stride_bytes: 1 << 26, max_queue }
+    ChannelSettings {
+        model: "m".into(),
+        version: 1,
+        slots,
+        max_in_flight: None,
+        stride_bytes: 1 << 26,
+        max_queue,
+        batching: Default::default(),
+    }
 }
 
 /// A channel whose worker behaves so, on `threads` threads.

@@ -36,8 +36,6 @@ class Flag:
         return int(self.default) * cores if self.per_core else self.default
 
 
-_LATER = "Batching across requests comes in a later release; every request runs by itself until then."
-
 FLAGS: tuple[Flag, ...] = (
     Flag("port", "int32", 8500, "TCP port of the gRPC API; 0 turns it off."),
     Flag("grpc_socket_path", "string", "", "Unix socket of the gRPC API; empty for none."),
@@ -53,7 +51,15 @@ FLAGS: tuple[Flag, ...] = (
     ),
     Flag("rest_api_timeout_in_ms", "int32", 30000, "Time within which a REST request must be answered."),
     Flag("rest_api_enable_cors_support", "bool", False, "Answer cross-origin requests on the REST API."),
-    Flag("enable_batching", "bool", False, "Join requests into batches.", "not supported yet", _LATER, stated=False),
+    Flag(
+        "enable_batching",
+        "bool",
+        False,
+        "Join requests into batches.",
+        "same",
+        "Not given: natural batching, which never waits and joins only where that is proven to change no answer. "
+        "`=false` turns it off.",
+    ),
     Flag(
         "allow_version_labels_for_unavailable_models",
         "bool",
@@ -65,17 +71,16 @@ FLAGS: tuple[Flag, ...] = (
         "string",
         "",
         "Text-format BatchingParameters; needs --enable_batching.",
-        "partly",
-        f"Read and checked. {_LATER}",
+        "same",
+        "`num_batch_threads` counts per version, not over all models; `thread_pool_name` has no effect.",
     ),
     Flag(
         "enable_per_model_batching_parameters",
         "bool",
         False,
         "Read batching_params.pbtxt beside each SavedModel.",
-        "not supported yet",
-        _LATER,
-        stated=False,
+        "same",
+        "A version without the file is not batched.",
     ),
     Flag("model_config_file", "string", "", "Text-format ModelServerConfig; wins over the two model flags."),
     Flag("model_config_file_poll_wait_seconds", "int32", 0, "Interval at which that file is read again; 0 for never."),

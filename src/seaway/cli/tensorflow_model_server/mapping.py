@@ -17,11 +17,11 @@ from typing import Any
 
 from google.protobuf import text_format
 
-from seaway.cli.tensorflow_model_server.batching_parameters import check_batching_parameters
 from seaway.cli.tensorflow_model_server.flags import FLAGS, Flag, Value
 from seaway.cli.tensorflow_model_server.parse import ParsedFlags
 from seaway.errors import InvalidArgument, Unimplemented
 from seaway.protos import message
+from seaway.settings.batching_parameters import read_batching_parameters
 from seaway.settings.declaration import Setting
 from seaway.settings.effective import Effective, load, replaced
 from seaway.settings.network import OFF
@@ -153,7 +153,7 @@ def _batching(flags: ParsedFlags) -> dict[str, Any]:
         raise InvalidArgument(
             "server_options.batching_parameters_file is set without setting server_options.enable_batching to true."
         )
-    check_batching_parameters(file)
+    read_batching_parameters(file, "--batching_parameters_file", cores=1)  # a mistake in it ends the start
     return {}
 
 
@@ -220,8 +220,6 @@ def _without_effect(flags: ParsedFlags) -> Iterator[str]:
     later = [flag.name for flag in FLAGS if flag.effect == "not supported yet" and _asks_for_more(flag, flags)]
     if later:
         yield f"flags not supported yet: {', '.join(later)}"
-    if flags.text("batching_parameters_file"):
-        yield "batching_parameters_file was read and checked; until batching comes, each request runs alone"
 
 
 def _asks_for_more(flag: Flag, flags: ParsedFlags) -> bool:

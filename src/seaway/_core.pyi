@@ -3,14 +3,17 @@
 What crosses is data, rarely: JSON documents, serialized messages, file descriptors. `crates/py` is the other side.
 """
 
+from collections.abc import Callable
 from typing import final
 
 __all__ = [
     "Plane",
     "StatusError",
     "TensorFlowModel",
+    "bench",
     "descriptor_set",
     "die_with_parent",
+    "grpc_call",
     "metrics_catalogue",
     "preload_tensorflow",
 ]
@@ -129,3 +132,18 @@ def preload_tensorflow(library: str) -> str:
 
 def die_with_parent() -> None:
     """Have the kernel kill this process when the thread that made it ends."""
+
+def bench(load: str, bodies: list[bytes], on_progress: Callable[[float, bool, int, int], bool]) -> str:
+    """Send `bodies` in turn, again and again as the JSON document `load` says, and return the JSON report.
+
+    `on_progress(seconds, measuring, succeeded, failed)` is called several times a second, on the thread that generates
+    the load, so it must be quick. The load ends early, with a report, once it returns false.
+
+    Raises:  ValueError - not a load; StatusError - the target is refused or not there; what `on_progress` raises.
+    """
+
+def grpc_call(target: str, method: str, message: bytes, timeout_s: float, allow_remote: bool) -> bytes:
+    """Make one unary gRPC call without TLS and return its answer.
+
+    Raises:  StatusError - the server's status, or UNAVAILABLE when it cannot be reached in time.
+    """

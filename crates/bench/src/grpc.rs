@@ -2,8 +2,11 @@
 //!
 //! Source: grpc/doc/PROTOCOL-HTTP2.md.
 
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use h2::client::{Builder, SendRequest};
@@ -11,46 +14,69 @@ use h2::RecvStream;
 use http::header::{HeaderValue, CONTENT_TYPE, TE};
 use http::{HeaderMap, Method, Request, Uri, Version};
 use serde_json::Value;
+use tokio::sync::Mutex;
 
-use crate::cli::{GrpcOptions, RequestOptions};
-use crate::connect::{connect, loopback};
+use crate::connect::{connect, resolve, PAUSE};
 use crate::failure::Failure;
-use crate::load::{self, Place};
-use crate::predict_request;
+use crate::load::{self, Place, Progress};
+use crate::options::Load;
 use crate::problem::Problem;
+use crate::turn::Turn;
 
 /// Bytes of answers that may be under way: large, so that no answer waits for a window update.
 const WINDOW_BYTES: u32 = 64 << 20;
+/// Before each message: whether it is compressed, and its length.
+const PREFIX_BYTES: usize = 5;
 
-/// Loads the server that `options` name.
-pub async fn measure(options: &GrpcOptions) -> Result<Value, Problem> {
-    let address = loopback(&options.target)?;
-    let message = message(&options.request)?;
-    let uri: Uri = format!("http://{}{}", options.target, options.method)
-        .parse()
-        .map_err(|error| Problem(format!("{:?} is not a method's path: {error}", options.method)))?;
-    let call = Call { uri, body: framed(&message) };
+/// Loads the server that `load` names with calls of `messages` in turn.
+pub async fn measure(
+    load: &Load,
+    messages: &[Vec<u8>],
+    watch: &mut dyn FnMut(Progress) -> bool,
+) -> Result<Value, Problem> {
+    let address = resolve(&load.target, load.allow_remote)?;
+    let requests = messages.iter().map(|message| framed(message)).collect();
+    let call = Call { uri: uri(&load.target, &load.path)?, turn: Rc::new(Turn::new(requests)) };
     let mut places = vec![];
-    for _ in 0..options.load.connections {
+    for _ in 0..load.connections {
         let sender = open(address).await.map_err(|error| Problem(format!("{address}: {error}")))?;
-        places.extend((0..options.streams).map(|_| GrpcPlace { sender: sender.clone(), call: call.clone() }));
+        let line = Rc::new(Line::new(address, sender));
+        places.extend((0..load.streams).map(|_| GrpcPlace::new(line.clone(), call.clone())));
     }
-    let mut report = load::run(places, &options.load).await?;
+    let mut report = load::run(places, load, watch).await?;
     report["api"] = "grpc".into();
-    report["request_bytes"] = message.len().into();
+    report["request_bytes"] = (messages.iter().map(Vec::len).sum::<usize>() / messages.len()).into();
     Ok(report)
 }
 
-fn message(request: &RequestOptions) -> Result<Vec<u8>, Problem> {
-    match &request.body {
-        Some(path) => std::fs::read(path).map_err(|error| Problem(format!("{}: {error}", path.display()))),
-        None => Ok(predict_request::encode(&request.model, request.model_version, &request.signature, &request.inputs)),
-    }
+/// One call of `method`, for its answer.
+///
+/// Raises: Failure - the server's status, or a connection that failed or took longer than `limit`.
+pub fn call(address: SocketAddr, method: &str, message: &[u8], limit: Duration) -> Result<Vec<u8>, Failure> {
+    let ask = async {
+        let call = Call {
+            uri: uri(&address.to_string(), method).map_err(Failure::connection)?,
+            turn: Rc::new(Turn::new(vec![framed(message)])),
+        };
+        let mut place = GrpcPlace::new(Rc::new(Line::new(address, open(address).await?)), call);
+        let mut answer = vec![];
+        place.send(&mut |chunk| answer.extend_from_slice(chunk)).await?;
+        // Behind its prefix: this client takes no compressed answers, so it is the message.
+        Ok(answer.split_off(answer.len().min(PREFIX_BYTES)))
+    };
+    let late = || Failure::connection(format!("no answer within {} s", limit.as_secs_f64()));
+    let within = async { Ok(tokio::time::timeout(limit, ask).await.unwrap_or_else(|_| Err(late()))) };
+    crate::in_one_thread(within).unwrap_or_else(|problem| Err(Failure::connection(problem)))
+}
+
+fn uri(target: &str, method: &str) -> Result<Uri, Problem> {
+    let text = format!("http://{target}{method}");
+    text.parse().map_err(|error| Problem(format!("{method:?} is not a method's path: {error}")))
 }
 
 /// A message with its prefix: not compressed, and its length.
 fn framed(message: &[u8]) -> Bytes {
-    let mut frame = BytesMut::with_capacity(5 + message.len());
+    let mut frame = BytesMut::with_capacity(PREFIX_BYTES + message.len());
     frame.put_u8(0);
     frame.put_u32(message.len() as u32);
     frame.put_slice(message);
@@ -67,11 +93,11 @@ async fn open(address: SocketAddr) -> Result<SendRequest<Bytes>, Failure> {
     Ok(sender)
 }
 
-/// What every request of a load says.
+/// What the requests of a load say.
 #[derive(Clone)]
 struct Call {
     uri: Uri,
-    body: Bytes,
+    turn: Rc<Turn>,
 }
 
 impl Call {
@@ -86,39 +112,88 @@ impl Call {
     }
 }
 
-/// One stream at a time on a connection that other places share.
+/// A connection that places share, and how it is opened anew.
+struct Line {
+    address: SocketAddr,
+    sender: RefCell<SendRequest<Bytes>>,
+    /// How often it was opened again.
+    opened: Cell<u64>,
+    /// Held by the place that opens it.
+    opening: Mutex<()>,
+}
+
+impl Line {
+    fn new(address: SocketAddr, sender: SendRequest<Bytes>) -> Line {
+        Line { address, sender: RefCell::new(sender), opened: Cell::new(0), opening: Mutex::new(()) }
+    }
+}
+
+/// One stream at a time on a shared connection.
 struct GrpcPlace {
+    line: Rc<Line>,
+    /// The line's connection when it had been opened `opened` times.
     sender: SendRequest<Bytes>,
+    opened: u64,
     call: Call,
 }
 
-impl Place for GrpcPlace {
-    async fn ask(&mut self) -> Result<(), Failure> {
+impl GrpcPlace {
+    fn new(line: Rc<Line>, call: Call) -> GrpcPlace {
+        let (sender, opened) = (line.sender.borrow().clone(), line.opened.get());
+        GrpcPlace { line, sender, opened, call }
+    }
+
+    /// Sends the request, gives what the answer's body has to `take`, and judges its status.
+    async fn send(&mut self, take: &mut impl FnMut(&[u8])) -> Result<(), Failure> {
         poll_fn(|context| self.sender.poll_ready(context)).await.map_err(Failure::connection)?;
         let (response, mut body) = self.sender.send_request(self.call.head(), false).map_err(Failure::connection)?;
-        body.send_data(self.call.body.clone(), true).map_err(Failure::connection)?;
+        body.send_data(self.call.turn.take(), true).map_err(Failure::connection)?;
         let response = response.await.map_err(Failure::connection)?;
         let (head, mut answer) = response.into_parts();
         if head.status != http::StatusCode::OK {
             return Err(Failure { code: format!("http {}", head.status.as_u16()), message: String::new() });
         }
-        skip(&mut answer).await.map_err(Failure::connection)?;
+        read(&mut answer, take).await.map_err(Failure::connection)?;
         match answer.trailers().await.map_err(Failure::connection)? {
             Some(trailers) => status(&trailers),
             None => status(&head.headers),
         }
     }
+}
 
+impl Place for GrpcPlace {
+    async fn ask(&mut self) -> Result<(), Failure> {
+        self.send(&mut |_| {}).await
+    }
+
+    /// Takes the line's newer connection, or opens one for all its places; waits a moment when that fails.
     async fn recover(&mut self) -> bool {
-        // The connection is shared: one that broke takes all its places with it, and the report says so.
-        false
+        let line = self.line.clone();
+        let alone = line.opening.lock().await;
+        if line.opened.get() == self.opened {
+            match open(line.address).await {
+                Ok(sender) => {
+                    line.sender.replace(sender);
+                    line.opened.set(self.opened + 1);
+                }
+                Err(_) => {
+                    drop(alone);
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+        self.sender = line.sender.borrow().clone();
+        self.opened = line.opened.get();
+        true
     }
 }
 
 /// Reads a body to its end and makes room for the next.
-async fn skip(body: &mut RecvStream) -> Result<(), h2::Error> {
+async fn read(body: &mut RecvStream, take: &mut impl FnMut(&[u8])) -> Result<(), h2::Error> {
     while let Some(chunk) = body.data().await {
-        body.flow_control().release_capacity(chunk?.len())?;
+        let chunk = chunk?;
+        take(&chunk);
+        body.flow_control().release_capacity(chunk.len())?;
     }
     Ok(())
 }
@@ -128,8 +203,27 @@ fn status(headers: &HeaderMap) -> Result<(), Failure> {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
     match text("grpc-status") {
         "0" => Ok(()),
-        code => Err(Failure { code: format!("grpc {code}"), message: text("grpc-message").into() }),
+        code => Err(Failure { code: format!("grpc {code}"), message: percent_decoded(text("grpc-message")) }),
     }
+}
+
+/// A status message as its sender meant it: on the wire, bytes outside of printable ASCII are `%` and two hexadecimal digits.
+fn percent_decoded(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        match part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                bytes.extend_from_slice(&part.as_bytes()[2..]);
+            }
+            None => {
+                bytes.push(b'%');
+                bytes.extend_from_slice(part.as_bytes());
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
@@ -150,5 +244,48 @@ mod tests {
         headers.insert("grpc-status", HeaderValue::from_static("14"));
         headers.insert("grpc-message", HeaderValue::from_static("gone"));
         assert_eq!(status(&headers), Err(Failure { code: "grpc 14".into(), message: "gone".into() }));
+    }
+
+    /// Answers one call on each of `connections` connections, and hangs up after it.
+    async fn answer_and_hang_up(listener: tokio::net::TcpListener, connections: usize) {
+        for _ in 0..connections {
+            let (stream, _) = listener.accept().await.expect("somebody connects");
+            let mut server = h2::server::handshake(stream).await.expect("it speaks HTTP/2");
+            let (_, mut respond) = server.accept().await.expect("a call comes").expect("the call is whole");
+            let mut head = http::Response::new(());
+            head.headers_mut().insert("grpc-status", HeaderValue::from_static("0"));
+            respond.send_response(head, true).expect("the client listens");
+            server.graceful_shutdown();
+            while server.accept().await.is_some() {}
+        }
+    }
+
+    #[test]
+    fn places_of_a_broken_connection_share_the_next_one() {
+        let outcome = crate::in_one_thread(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+            let address = listener.local_addr().expect("it is bound");
+            let serving = tokio::task::spawn_local(answer_and_hang_up(listener, 2));
+            let call =
+                Call { uri: uri(&address.to_string(), "/m").unwrap(), turn: Rc::new(Turn::new(vec![framed(b"")])) };
+            let line = Rc::new(Line::new(address, open(address).await.unwrap()));
+            let mut places = [GrpcPlace::new(line.clone(), call.clone()), GrpcPlace::new(line.clone(), call)];
+            let first = places[0].ask().await;
+            let broken = places[0].ask().await;
+            let recovered = (places[1].recover().await, places[0].recover().await, line.opened.get());
+            let again = places[0].ask().await;
+            serving.abort();
+            Ok((first, broken.map_err(|failure| failure.code), recovered, again))
+        });
+        assert_eq!(outcome.unwrap(), (Ok(()), Err("connection".into()), (true, true, 1), Ok(())));
+    }
+
+    #[test]
+    fn a_status_message_is_read_as_it_was_meant() {
+        for (wire, meant) in
+            [("not%20found: %C3%A9", "not found: é"), ("100%", "100%"), ("%zz %4", "%zz %4"), ("%é", "%é"), ("", "")]
+        {
+            assert_eq!(percent_decoded(wire), meant, "{wire}");
+        }
     }
 }

@@ -1,22 +1,26 @@
 //! A load: places in flight, each asking again and again at a pace, until the end.
 
 use std::cell::RefCell;
-use std::io::Write;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::task::JoinSet;
+use tokio::time::{interval, sleep_until};
 
-use crate::cli::LoadOptions;
 use crate::failure::Failure;
-use crate::pace::Pace;
+use crate::options::Load;
+use crate::pace::{Arrivals, Pace};
 use crate::problem::Problem;
 use crate::processor_time;
 use crate::tally::Tally;
 
-/// How long answers are awaited after the last request was sent.
-const GRACE: Duration = Duration::from_secs(30);
+/// How often the watcher is told how far the load is.
+const TICK: Duration = Duration::from_millis(200);
+
+/// How long answers are awaited after the watcher has ended the load: somebody waits at the keyboard.
+const INTERRUPTED_GRACE: Duration = Duration::from_secs(1);
 
 /// One place in flight.
 pub trait Place: 'static {
@@ -29,73 +33,116 @@ pub trait Place: 'static {
     async fn recover(&mut self) -> bool;
 }
 
-/// Runs the load that `options` describe over `places`, and reports it.
+/// How far a load is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Seconds since the load began, warm-up included.
+    pub seconds: f64,
+    /// Whether the warm-up is over.
+    pub measuring: bool,
+    /// Requests answered with success since then.
+    pub succeeded: u64,
+    /// Requests that failed since then.
+    pub failed: u64,
+}
+
+/// Runs `load` over `places`, and reports it.
 ///
-/// Raises: Problem - not one request succeeded.
-pub async fn run<P: Place>(places: Vec<P>, options: &LoadOptions) -> Result<Value, Problem> {
-    let (in_flight, start) = (places.len(), Instant::now());
-    let from = start + options.warm_up;
-    let until = from + options.seconds;
-    let pace = Rc::new(match options.rate {
-        None => Pace::closed(options.count, until),
-        Some(rate) => Pace::open(options.count, until, rate),
-    });
-    let tally = Rc::new(RefCell::new(Tally::new(from)));
-    let processor = processor_time::own();
-    announce(from);
-    let unanswered = ask_all(places, &pace, &tally, until).await?;
-    let mut report = tally.borrow().report();
-    report["in_flight"] = in_flight.into();
-    report["connections"] = options.connections.into();
-    report["rate"] = options.rate.into();
-    report["warm_up_seconds"] = options.warm_up.as_secs_f64().into();
-    report["unanswered"] = unanswered.into();
-    report["client_processor_seconds"] = (processor_time::own() - processor).as_secs_f64().into();
-    match report["succeeded"].as_u64() {
-        Some(0) => {
-            Err(Problem(format!("not one request succeeded: {} {}", report["failures"], report["first_failure"])))
-        }
-        _ => Ok(report),
-    }
-}
-
-/// Says on standard error when measuring begins, so that a script can do meanwhile what it wants to see the effect of.
-fn announce(from: Instant) {
-    tokio::task::spawn_local(async move {
-        tokio::time::sleep_until(from.into()).await;
-        // A closed standard error is no reason not to measure.
-        let _ = writeln!(std::io::stderr(), "measuring");
-    });
-}
-
-/// Lets every place ask until the end; gives how many had no answer long after it.
-async fn ask_all<P: Place>(
+/// Raises: Problem - the timer of an open loop failed.
+pub async fn run<P: Place>(
     places: Vec<P>,
-    pace: &Rc<Pace>,
-    tally: &Rc<RefCell<Tally>>,
-    until: Instant,
-) -> Result<usize, Problem> {
-    let mut asking = JoinSet::new();
-    for place in places {
-        asking.spawn_local(ask_on(place, pace.clone(), tally.clone()));
-    }
-    let done = async { while asking.join_next().await.is_some() {} };
-    let driven = pace.clone();
-    let clock = tokio::task::spawn_local(async move { driven.drive().await });
-    let ending = pace.clone();
-    let interrupt = tokio::task::spawn_local(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            ending.end();
-        }
+    load: &Load,
+    watch: &mut dyn FnMut(Progress) -> bool,
+) -> Result<Value, Problem> {
+    let (in_flight, start) = (places.len(), Instant::now());
+    let from = start + load.warm_up();
+    let until = from + load.duration();
+    let count = load.count.unwrap_or(u64::MAX);
+    let pace = Rc::new(match load.rate {
+        None => Pace::closed(count, until),
+        Some(rate) if load.poisson => Pace::open(count, until, Arrivals::poisson(rate, load.seed)),
+        Some(rate) => Pace::open(count, until, Arrivals::regular(rate)),
     });
-    let all = tokio::time::timeout_at((until + GRACE).into(), done).await;
-    interrupt.abort();
-    if clock.is_finished() {
-        if let Ok(Err(error)) = clock.await {
-            return Err(Problem(format!("the timer of the open loop: {error}")));
+    let run = Run { tally: Rc::new(RefCell::new(Tally::new(from, load.duration()))), pace, start, from };
+    let ended = run.ask_all(places, until + load.grace(), watch).await?;
+    let mut report = run.tally.borrow().report();
+    report["in_flight"] = in_flight.into();
+    report["connections"] = load.connections.into();
+    report["rate"] = load.rate.into();
+    report["warm_up_seconds"] = load.warm_up_seconds.into();
+    report["unanswered"] = ended.unanswered.into();
+    report["interrupted"] = ended.interrupted.into();
+    report["client_processor_seconds"] = ended.processor.as_secs_f64().into();
+    Ok(report)
+}
+
+/// A load that runs.
+struct Run {
+    pace: Rc<Pace>,
+    tally: Rc<RefCell<Tally>>,
+    start: Instant,
+    from: Instant,
+}
+
+/// How a load ended.
+struct Ended {
+    /// Requests that were due and had no answer long after the end, sent or not.
+    unanswered: u64,
+    /// Whether the watcher ended it.
+    interrupted: bool,
+    /// What this process took from the processors while it measured.
+    processor: Duration,
+}
+
+impl Run {
+    /// Lets every place ask until the end.
+    async fn ask_all<P: Place>(
+        &self,
+        places: Vec<P>,
+        limit: Instant,
+        watch: &mut dyn FnMut(Progress) -> bool,
+    ) -> Result<Ended, Problem> {
+        let mut asking = JoinSet::new();
+        for place in places {
+            asking.spawn_local(ask_on(place, self.pace.clone(), self.tally.clone()));
         }
+        let driven = self.pace.clone();
+        let clock = tokio::task::spawn_local(async move { driven.drive().await });
+        let (mut processor, mut measuring, mut interrupted) = (processor_time::own(), false, false);
+        let mut ticks = interval(TICK);
+        let mut warm = pin!(sleep_until(self.from.into()));
+        let mut late = pin!(sleep_until(limit.into()));
+        loop {
+            tokio::select! {
+                left = asking.join_next() => match left {
+                    Some(_) => continue,
+                    None => break,
+                },
+                _ = ticks.tick() => {}
+                () = &mut warm, if !measuring => {
+                    (measuring, processor) = (true, processor_time::own());
+                }
+                () = &mut late => break,
+            }
+            if !interrupted && !watch(self.progress(measuring)) {
+                interrupted = true;
+                self.pace.end();
+                late.as_mut().reset((Instant::now() + INTERRUPTED_GRACE).min(limit).into());
+            }
+        }
+        let processor = processor_time::own() - processor;
+        if clock.is_finished() {
+            if let Ok(Err(error)) = clock.await {
+                return Err(Problem(format!("the timer of the open loop: {error}")));
+            }
+        }
+        Ok(Ended { unanswered: asking.len() as u64 + self.pace.waiting(), interrupted, processor })
     }
-    Ok(if all.is_ok() { 0 } else { asking.len() })
+
+    fn progress(&self, measuring: bool) -> Progress {
+        let (succeeded, failed) = self.tally.borrow().counts();
+        Progress { seconds: self.start.elapsed().as_secs_f64(), measuring, succeeded, failed }
+    }
 }
 
 async fn ask_on<P: Place>(mut place: P, pace: Rc<Pace>, tally: Rc<RefCell<Tally>>) {
@@ -112,6 +159,7 @@ async fn ask_on<P: Place>(mut place: P, pace: Rc<Pace>, tally: Rc<RefCell<Tally>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::Api;
 
     /// Fails every third request, breaks its connection at the tenth, and can be recovered once.
     #[derive(Default)]
@@ -135,26 +183,65 @@ mod tests {
         }
     }
 
-    fn options(count: u64) -> LoadOptions {
-        let (seconds, warm_up) = (Duration::from_secs(60), Duration::ZERO);
-        LoadOptions { connections: 1, seconds, count, warm_up, rate: None }
+    /// Never answers.
+    struct Silent;
+
+    impl Place for Silent {
+        async fn ask(&mut self) -> Result<(), Failure> {
+            std::future::pending().await
+        }
+
+        async fn recover(&mut self) -> bool {
+            true
+        }
     }
 
-    fn load(places: Vec<Flaky>, options: &LoadOptions) -> Result<Value, Problem> {
-        crate::in_one_thread(run(places, options))
+    fn load(seconds: f64, count: u64) -> Load {
+        Load {
+            api: Api::Rest,
+            target: String::new(),
+            allow_remote: false,
+            path: String::new(),
+            connections: 1,
+            streams: 1,
+            warm_up_seconds: 0.0,
+            seconds,
+            count: Some(count),
+            rate: None,
+            poisson: false,
+            seed: 0,
+            grace_seconds: 0.05,
+        }
     }
 
     #[test]
     fn outcomes_are_counted_and_a_place_that_is_lost_ends() {
-        let report = load(vec![Flaky::default()], &options(1000)).unwrap();
+        let report =
+            crate::in_one_thread(run(vec![Flaky::default()], &load(60.0, 1000), &mut |_: Progress| true)).unwrap();
         assert_eq!(report["failures"], serde_json::json!({"connection": 2, "grpc 14": 6}));
         assert_eq!((report["succeeded"].as_u64(), report["unanswered"].as_u64()), (Some(12), Some(0)));
     }
 
     #[test]
-    fn a_load_without_a_success_is_a_problem() {
-        let lost = Flaky { asked: 9, recovered: true };
-        let problem = load(vec![lost], &options(1)).unwrap_err();
-        assert!(problem.0.contains("reset"), "{problem}");
+    fn what_has_no_answer_in_the_time_of_grace_is_unanswered() {
+        let open = Load { rate: Some(1000.0), ..load(0.02, u64::MAX) };
+        let report = crate::in_one_thread(run(vec![Silent, Silent], &open, &mut |_: Progress| true)).unwrap();
+        let unanswered = report["unanswered"].as_u64().unwrap();
+        assert!((15..=20).contains(&unanswered), "two in flight, the others not sent: {unanswered}");
+        assert_eq!(report["interrupted"], false);
+    }
+
+    #[test]
+    fn a_watcher_that_has_seen_enough_ends_the_load() {
+        let mut told = 0;
+        let mut watch = |progress: Progress| {
+            told += 1;
+            assert!(progress.failed == 0 && progress.succeeded == 0);
+            false
+        };
+        let began = Instant::now();
+        let report = crate::in_one_thread(run(vec![Silent], &load(60.0, u64::MAX), &mut watch)).unwrap();
+        assert_eq!((report["interrupted"].as_bool(), report["unanswered"].as_u64(), told), (Some(true), Some(1), 1));
+        assert!(began.elapsed() < Duration::from_secs(30), "it does not wait for the end that was planned");
     }
 }

@@ -1,32 +1,21 @@
-//! `seaway-bench`: how fast a running server answers, and how fast its engine could.
+//! `seaway-bench`: the load generator for `make bench`.
 //!
-//! A load generator shares the processors with the server that it measures, so it must take little: one thread, requests
-//! prebuilt as bytes, responses skipped over and not decoded. `grpc` and `rest` load a server; `engine` calls the same
-//! TensorFlow engine in this process, which is the limit that the server's numbers are read against. The report is one
-//! JSON document on standard output.
+//! `grpc` and `rest` load a server; `engine` calls the same TensorFlow engine in this process, which is the limit that the
+//! server's numbers are read against. The report is one JSON document on standard output. Only this machine is loaded.
 
-mod cli;
-mod connect;
-mod engine;
-mod failure;
-mod grpc;
-mod input;
-mod load;
-mod pace;
-mod predict_json;
-mod predict_request;
-mod problem;
-mod processor_time;
-mod rest;
-mod tally;
+mod command;
 
-use std::future::Future;
+use std::io::Write;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 
 use clap::Parser;
+use seaway_bench::{Load, Problem, Progress};
+use serde_json::Value;
 
-use cli::{Bench, Command};
-use problem::Problem;
+use command::cli::{Bench, Command};
+use command::{engine, request};
 
 fn main() -> ExitCode {
     match measure(&Bench::parse()) {
@@ -41,19 +30,49 @@ fn main() -> ExitCode {
     }
 }
 
-fn measure(bench: &Bench) -> Result<serde_json::Value, Problem> {
+fn measure(bench: &Bench) -> Result<Value, Problem> {
     match &bench.command {
-        Command::Grpc(options) => in_one_thread(grpc::measure(options)),
-        Command::Rest(options) => in_one_thread(rest::measure(options)),
+        Command::Grpc(options) => load(&options.load(), request::message(&options.request)?),
+        Command::Rest(options) => load(&options.load(), request::body(&options.request)?),
         Command::Engine(options) => engine::measure(options),
     }
 }
 
-/// Runs a measurement on this thread alone: at most one processor is taken from the server.
-fn in_one_thread<T>(measurement: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Problem(format!("no event loop: {error}")))?;
-    tokio::task::LocalSet::new().block_on(&runtime, measurement)
+/// Raises: Problem - not one request succeeded.
+fn load(load: &Load, body: Vec<u8>) -> Result<Value, Problem> {
+    let interrupted = interrupted();
+    let mut announced = false;
+    let mut watch = |progress: Progress| {
+        if progress.measuring && !std::mem::replace(&mut announced, true) {
+            announce();
+        }
+        !interrupted.load(Ordering::Relaxed)
+    };
+    let report = seaway_bench::measure(load, &[body], &mut watch)?;
+    match report["succeeded"].as_u64() {
+        Some(0) => {
+            Err(Problem(format!("not one request succeeded: {} {}", report["failures"], report["first_failure"])))
+        }
+        _ => Ok(report),
+    }
+}
+
+/// Says on standard error that measuring begins, so that a script can do meanwhile what it wants to see the effect of.
+fn announce() {
+    // A closed standard error is no reason not to measure.
+    let _ = writeln!(std::io::stderr(), "measuring");
+}
+
+/// Turns true when this process gets SIGINT.
+fn interrupted() -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let set = flag.clone();
+    std::thread::spawn(move || {
+        // Without a runtime for it the signal ends the process, as it does any program.
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+            set.store(true, Ordering::Relaxed);
+        }
+    });
+    flag
 }

@@ -2,53 +2,43 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 use bytes::{Buf, Bytes, BytesMut};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::cli::{RequestOptions, RestOptions};
-use crate::connect::{connect, loopback};
+use crate::connect::{connect, resolve, PAUSE};
 use crate::failure::Failure;
-use crate::load::{self, Place};
-use crate::predict_json;
+use crate::load::{self, Place, Progress};
+use crate::options::Load;
 use crate::problem::Problem;
+use crate::turn::Turn;
 
 /// Header lines that an answer may have.
 const MAX_HEADERS: usize = 64;
 /// How much of an error's body is kept for the report.
 const MESSAGE_BYTES: usize = 500;
 
-/// Loads the server that `options` name.
-pub async fn measure(options: &RestOptions) -> Result<Value, Problem> {
-    let address = loopback(&options.target)?;
-    let body = body(&options.request)?;
-    let path = options.path.clone().unwrap_or_else(|| predict_path(&options.request));
-    let request = request(&options.target, &path, &body);
+/// Loads the server that `load` names with POSTs of `bodies` in turn.
+pub async fn measure(
+    load: &Load,
+    bodies: &[Vec<u8>],
+    watch: &mut dyn FnMut(Progress) -> bool,
+) -> Result<Value, Problem> {
+    let address = resolve(&load.target, load.allow_remote)?;
+    let requests = bodies.iter().map(|body| request(&load.target, &load.path, body)).collect();
+    let turn = Rc::new(Turn::new(requests));
     let mut places = vec![];
-    for _ in 0..options.load.connections {
+    for _ in 0..load.connections {
         let stream = connect(address).await.map_err(|error| Problem(format!("{address}: {error}")))?;
-        places.push(RestPlace { address, stream, request: request.clone(), answer: BytesMut::with_capacity(8192) });
+        places.push(RestPlace { address, stream, turn: turn.clone(), answer: BytesMut::with_capacity(8192) });
     }
-    let mut report = load::run(places, &options.load).await?;
+    let mut report = load::run(places, load, watch).await?;
     report["api"] = "rest".into();
-    report["request_bytes"] = body.len().into();
+    report["request_bytes"] = (bodies.iter().map(Vec::len).sum::<usize>() / bodies.len()).into();
     Ok(report)
-}
-
-fn body(request: &RequestOptions) -> Result<Vec<u8>, Problem> {
-    match &request.body {
-        Some(path) => std::fs::read(path).map_err(|error| Problem(format!("{}: {error}", path.display()))),
-        None => Ok(predict_json::encode(&request.signature, &request.inputs).into_bytes()),
-    }
-}
-
-fn predict_path(request: &RequestOptions) -> String {
-    match request.model_version {
-        Some(version) => format!("/v1/models/{}/versions/{version}:predict", request.model),
-        None => format!("/v1/models/{}:predict", request.model),
-    }
 }
 
 fn request(host: &str, path: &str, body: &[u8]) -> Bytes {
@@ -63,13 +53,13 @@ fn request(host: &str, path: &str, body: &[u8]) -> Bytes {
 struct RestPlace {
     address: SocketAddr,
     stream: TcpStream,
-    request: Bytes,
+    turn: Rc<Turn>,
     answer: BytesMut,
 }
 
 impl Place for RestPlace {
     async fn ask(&mut self) -> Result<(), Failure> {
-        self.stream.write_all(&self.request).await.map_err(Failure::connection)?;
+        self.stream.write_all(&self.turn.take()).await.map_err(Failure::connection)?;
         let head = loop {
             if let Some(head) = parse_head(&self.answer).map_err(Failure::connection)? {
                 break head;
@@ -93,12 +83,10 @@ impl Place for RestPlace {
     async fn recover(&mut self) -> bool {
         self.answer.clear();
         match connect(self.address).await {
-            Ok(stream) => {
-                self.stream = stream;
-                true
-            }
-            Err(_) => false,
+            Ok(stream) => self.stream = stream,
+            Err(_) => tokio::time::sleep(PAUSE).await,
         }
+        true
     }
 }
 
@@ -173,7 +161,8 @@ mod tests {
                     tokio::task::yield_now().await;
                 }
             });
-            let mut place = RestPlace { address, stream, request: Bytes::new(), answer: BytesMut::new() };
+            let mut place =
+                RestPlace { address, stream, turn: Rc::new(Turn::new(vec![Bytes::new()])), answer: BytesMut::new() };
             Ok((place.ask().await, place.ask().await, place.ask().await))
         });
         let (first, second, third) = outcomes.unwrap();

@@ -1,4 +1,4 @@
-//! What was measured: latencies, failures by code, and the report made of them.
+//! What was measured: latencies, failures by code, how both went over time, and the report made of them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,6 +10,11 @@ use crate::failure::Failure;
 
 /// The highest latency told apart from higher ones.
 const MAX_LATENCY: Duration = Duration::from_secs(600);
+/// Into how many windows the timeline divides a measurement, and the shortest of them.
+const WINDOWS: u32 = 60;
+const SHORTEST_WINDOW: Duration = Duration::from_millis(100);
+/// Quantiles that the report's curve has between one halving of the distance to 1 and the next.
+const QUANTILES_PER_HALF: u32 = 4;
 
 /// The outcomes of the requests that fell due after the warm-up.
 pub struct Tally {
@@ -17,13 +22,23 @@ pub struct Tally {
     last: Instant,
     latencies: Histogram<u64>,
     failures: BTreeMap<String, u64>,
+    failed: u64,
     first_failure: Option<Failure>,
+    timeline: Timeline,
 }
 
 impl Tally {
-    /// Counts requests due at or after `from`.
-    pub fn new(from: Instant) -> Tally {
-        Tally { from, last: from, latencies: nanoseconds(), failures: BTreeMap::new(), first_failure: None }
+    /// Counts requests due at or after `from`, in a measurement that is meant to take `duration`.
+    pub fn new(from: Instant, duration: Duration) -> Tally {
+        Tally {
+            from,
+            last: from,
+            latencies: nanoseconds(),
+            failures: BTreeMap::new(),
+            failed: 0,
+            first_failure: None,
+            timeline: Timeline::new((duration / WINDOWS).max(SHORTEST_WINDOW)),
+        }
     }
 
     /// Takes one request into account that was due at `due` and ended at `end`.
@@ -32,29 +47,103 @@ impl Tally {
             return;
         }
         self.last = self.last.max(end);
+        let window = self.timeline.window(end - self.from);
         match outcome {
-            Ok(()) => self.latencies.saturating_record((end - due).as_nanos() as u64),
+            Ok(()) => {
+                let nanos = (end - due).as_nanos() as u64;
+                self.latencies.saturating_record(nanos);
+                window.latencies.saturating_record(nanos);
+            }
             Err(failure) => {
+                window.failed += 1;
+                self.failed += 1;
                 *self.failures.entry(failure.code.clone()).or_default() += 1;
                 self.first_failure.get_or_insert(failure);
             }
         }
     }
 
+    /// Successes and failures so far.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.latencies.len(), self.failed)
+    }
+
     /// The report: successes, their rate and latencies, and failures.
     pub fn report(&self) -> Value {
         let elapsed = (self.last - self.from).as_secs_f64();
-        let failed: u64 = self.failures.values().sum();
         json!({
             "seconds": elapsed,
             "succeeded": self.latencies.len(),
-            "failed": failed,
+            "failed": self.failed,
             "failures": self.failures,
             "first_failure": self.first_failure.as_ref().map(|failure| &failure.message),
             "per_second": if elapsed > 0.0 { self.latencies.len() as f64 / elapsed } else { 0.0 },
             "latency_micros": quantiles(&self.latencies),
+            "latency_curve": curve(&self.latencies),
+            "timeline": self.timeline.report(),
         })
     }
+}
+
+/// A measurement cut into windows of one length, by when requests ended.
+struct Timeline {
+    length: Duration,
+    /// What the windows before the current one had, for the report.
+    past: Vec<Value>,
+    current: Window,
+}
+
+/// What ended within one window.
+struct Window {
+    index: u32,
+    latencies: Histogram<u64>,
+    failed: u64,
+}
+
+impl Timeline {
+    fn new(length: Duration) -> Timeline {
+        Timeline { length, past: vec![], current: Window { index: 0, latencies: nanoseconds(), failed: 0 } }
+    }
+
+    /// The window that `offset` falls into; ends come in order, so it is the current one or a later.
+    fn window(&mut self, offset: Duration) -> &mut Window {
+        let index = (offset.as_nanos() / self.length.as_nanos()) as u32;
+        if index > self.current.index {
+            self.past.push(self.current.report(self.length));
+            self.current.index = index;
+            self.current.latencies.reset();
+            self.current.failed = 0;
+        }
+        &mut self.current
+    }
+
+    fn report(&self) -> Value {
+        let windows = self.past.iter().cloned().chain([self.current.report(self.length)]);
+        json!({"window_seconds": self.length.as_secs_f64(), "windows": windows.collect::<Vec<_>>()})
+    }
+}
+
+impl Window {
+    fn report(&self, length: Duration) -> Value {
+        let at = |quantile| micros(self.latencies.value_at_quantile(quantile) as f64);
+        json!({
+            "start": (length * self.index).as_secs_f64(),
+            "succeeded": self.latencies.len(),
+            "failed": self.failed,
+            "p50": at(0.5),
+            "p99": at(0.99),
+        })
+    }
+}
+
+/// Pairs of a quantile and its microseconds, closer together towards the end, where the interesting ones are.
+fn curve(nanos: &Histogram<u64>) -> Vec<(f64, f64)> {
+    let points = nanos.iter_quantiles(QUANTILES_PER_HALF);
+    points.map(|point| (point.quantile(), micros(point.value_iterated_to() as f64))).collect()
+}
+
+fn micros(nanos: f64) -> f64 {
+    (nanos / 100.0).round() / 10.0
 }
 
 /// An empty histogram of nanoseconds, exact to three digits.
@@ -67,12 +156,12 @@ pub fn quantiles(nanos: &Histogram<u64>) -> Value {
     if nanos.is_empty() {
         return Value::Null;
     }
-    let micros = |nanos: f64| (nanos / 100.0).round() / 10.0;
     let at = |quantile| micros(nanos.value_at_quantile(quantile) as f64);
     json!({
         "mean": micros(nanos.mean()),
         "p50": at(0.5),
         "p90": at(0.9),
+        "p95": at(0.95),
         "p99": at(0.99),
         "p99.9": at(0.999),
         "max": micros(nanos.max() as f64),
@@ -88,7 +177,7 @@ mod tests {
     #[test]
     fn warm_up_is_not_counted_and_failures_are_no_throughput() {
         let from = Instant::now();
-        let mut tally = Tally::new(from + 10 * MS);
+        let mut tally = Tally::new(from + 10 * MS, 60 * MS);
         tally.record(from, from + 30 * MS, Ok(()));
         tally.record(from + 10 * MS, from + 12 * MS, Ok(()));
         tally.record(from + 15 * MS, from + 20 * MS, Err(Failure::connection("reset")));
@@ -102,7 +191,34 @@ mod tests {
 
     #[test]
     fn a_report_of_nothing_has_no_quantiles() {
-        let report = Tally::new(Instant::now()).report();
+        let report = Tally::new(Instant::now(), MS).report();
         assert_eq!((&report["latency_micros"], &report["per_second"]), (&Value::Null, &json!(0.0)));
+    }
+
+    #[test]
+    fn a_timeline_has_the_windows_in_which_something_ended() {
+        let from = Instant::now();
+        let mut tally = Tally::new(from, 1000 * MS);
+        for end in [10, 99, 350] {
+            tally.record(from, from + end * MS, Ok(()));
+        }
+        tally.record(from, from + 360 * MS, Err(Failure::connection("reset")));
+        let report = tally.report();
+        let windows = report["timeline"]["windows"].as_array().unwrap();
+        let seen: Vec<_> =
+            windows.iter().map(|window| (&window["start"], &window["succeeded"], &window["failed"])).collect();
+        assert_eq!(seen, [(&json!(0.0), &json!(2), &json!(0)), (&json!(0.3), &json!(1), &json!(1))]);
+        assert_eq!((report["timeline"]["window_seconds"].as_f64(), tally.counts()), (Some(0.1), (3, 1)));
+    }
+
+    #[test]
+    fn the_curve_rises_to_the_maximum() {
+        let mut tally = Tally::new(Instant::now(), MS);
+        let from = tally.from;
+        (1..=1000).for_each(|end| tally.record(from, from + end * MS, Ok(())));
+        let curve = curve(&tally.latencies);
+        assert!(curve.windows(2).all(|pair| pair[0].0 <= pair[1].0 && pair[0].1 <= pair[1].1));
+        let (quantile, value) = *curve.last().unwrap();
+        assert!(quantile == 1.0 && (999e3..1002e3).contains(&value), "{value}");
     }
 }

@@ -5,12 +5,15 @@
 
 use pyo3::prelude::*;
 
+mod bench;
 mod plane;
 mod status;
 mod worker;
 
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use crate::bench::{bench, grpc_call};
     #[pymodule_export]
     use crate::plane::{descriptor_set, metrics_catalogue, Plane};
     #[pymodule_export]

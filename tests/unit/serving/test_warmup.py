@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from seaway.errors import DataLoss, InvalidArgument
-from seaway.serving.warmup import WARMUP_FILE, masked_crc, read_warmup_records
+from seaway.protos.tfrecord import masked_crc
+from seaway.serving.warmup import WARMUP_FILE, read_warmup_records
 
 
 def tfrecord(body: bytes) -> bytes:

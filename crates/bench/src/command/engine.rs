@@ -7,17 +7,15 @@ use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use seaway_bench::{nanoseconds, processor_time, quantiles, Problem};
 use seaway_wire::frame::{Run, TensorHeader};
 use seaway_wire::{align, Arena, Layout};
 use seaway_worker::tensorflow::{LoadSettings, Model};
 use seaway_worker::{Engine, Status};
 use serde_json::{json, Value};
 
-use crate::cli::EngineOptions;
-use crate::input::Input;
-use crate::problem::Problem;
-use crate::processor_time;
-use crate::tally::{nanoseconds, quantiles};
+use super::cli::EngineOptions;
+use super::input::Input;
 
 /// Calls before measuring: TensorFlow prepares the graph at the first, and the engine chooses where to run by the others.
 const WARM_UP_CALLS: u32 = 100;
@@ -46,7 +44,7 @@ pub fn measure(options: &EngineOptions) -> Result<Value, Problem> {
 fn measure_with(model: &Model, options: &EngineOptions, threads: u16) -> Result<Value, Problem> {
     let (arena, headers) = arena(&options.inputs, threads)?;
     let begin = Barrier::new(usize::from(threads));
-    let processor = processor_time::own();
+    let processor = processor_time();
     let calls = std::thread::scope(|scope| {
         let start = |slot| {
             let (arena, begin, inputs) = (&arena, &begin, headers[usize::from(slot)].clone());
@@ -71,7 +69,7 @@ fn measure_with(model: &Model, options: &EngineOptions, threads: u16) -> Result<
         "calls": nanos.len(),
         "per_second": per_second,
         "latency_micros": quantiles(&nanos),
-        "processor_seconds": (processor_time::own() - processor).as_secs_f64(),
+        "processor_seconds": (processor_time() - processor).as_secs_f64(),
     }))
 }
 

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use seaway_bench::{Api, Load};
 
-use crate::input::Input;
+use super::input::Input;
+use super::request;
 
 /// Measure a Seaway or TensorFlow Serving server on this machine, or the TensorFlow engine by itself.
 #[derive(Parser)]
@@ -94,6 +96,9 @@ pub struct LoadOptions {
     /// the moment a request was due. Without it, each place in flight sends its next request when it has its answer.
     #[arg(long, value_parser = rate)]
     pub rate: Option<f64>,
+    /// With a rate: requests fall due at random moments, independently of each other.
+    #[arg(long, requires = "rate")]
+    pub poisson: bool,
 }
 
 #[derive(Args)]
@@ -122,6 +127,45 @@ pub struct EngineOptions {
     /// A serialized ConfigProto in base64.
     #[arg(long, default_value = "")]
     pub session_config: String,
+}
+
+/// How long answers are awaited after the last request was due.
+const GRACE_SECONDS: f64 = 30.0;
+
+impl GrpcOptions {
+    /// The load that the options describe.
+    pub fn load(&self) -> Load {
+        let load = self.load.load(Api::Grpc, &self.target, self.method.clone());
+        Load { streams: self.streams, ..load }
+    }
+}
+
+impl RestOptions {
+    /// The load that the options describe.
+    pub fn load(&self) -> Load {
+        let path = self.path.clone().unwrap_or_else(|| request::predict_path(&self.request));
+        self.load.load(Api::Rest, &self.target, path)
+    }
+}
+
+impl LoadOptions {
+    fn load(&self, api: Api, target: &str, path: String) -> Load {
+        Load {
+            api,
+            target: target.into(),
+            allow_remote: false,
+            path,
+            connections: self.connections,
+            streams: 1,
+            warm_up_seconds: self.warm_up.as_secs_f64(),
+            seconds: self.seconds.as_secs_f64(),
+            count: Some(self.count),
+            rate: self.rate,
+            poisson: self.poisson,
+            seed: 1,
+            grace_seconds: GRACE_SECONDS,
+        }
+    }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

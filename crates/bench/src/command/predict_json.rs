@@ -9,7 +9,7 @@ use std::fmt::Write;
 use seaway_wire::DType;
 use serde_json::Value;
 
-use crate::input::Input;
+use super::input::Input;
 
 /// The body that asks `signature` for `inputs`.
 pub fn encode(signature: &str, inputs: &[Input]) -> String {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use prost::Message;
 
-use crate::input::Input;
+use super::input::Input;
 
 #[derive(PartialEq, Message)]
 struct PredictRequest {

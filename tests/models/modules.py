@@ -140,6 +140,25 @@ def gather(directory: Path) -> None:
     save(directory, module, functions)
 
 
+def arithmetic(directory: Path) -> None:
+    """Two inputs and two outputs, all of them numbers: a, b -> sum, difference."""
+    number = rows("float32")
+    functions = {"serving_default": traced(lambda a, b: {"sum": a + b, "difference": a - b}, a=number, b=number)}
+    save(directory, tf.Module(), functions)
+
+
+def scalar(directory: Path) -> None:
+    """No dimension at all: x -> y = x/2 + 2."""
+    half = traced(lambda x: {"y": x * 0.5 + 2.0}, x=tf.TensorSpec([], tf.float32))
+    save(directory, tf.Module(), {"serving_default": half})
+
+
+def centred(directory: Path) -> None:
+    """A model whose rows influence each other: y = x - mean(x), so that no row may be added or left out."""
+    mean = traced(lambda x: {"y": x - tf.reduce_mean(x, axis=0, keepdims=True)}, x=rows("float32", 2))
+    save(directory, tf.Module(), {"serving_default": mean})
+
+
 def adder(directory: Path, version: int) -> None:
     """Answer y = x + version, which tells which version gave the answer."""
     module = tf.Module()

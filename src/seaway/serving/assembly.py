@@ -11,10 +11,11 @@ from pathlib import Path
 
 from seaway._core import Plane
 from seaway.clock import Clock
-from seaway.engines import tensorflow
+from seaway.engines import registry, tensorflow
 from seaway.repository.config_file import ConfigFilePoller
 from seaway.repository.model_repository import ModelRepository
 from seaway.serving.batching import BatchingPoller, BatchingRules
+from seaway.serving.engine_options import engine_options
 from seaway.serving.measure import Measurer
 from seaway.serving.plane_events import PlaneEvents
 from seaway.serving.plane_settings import plane_settings
@@ -89,12 +90,13 @@ class Server:
 def assemble(settings: ServerSettings, clock: Clock) -> Server:
     """Make the parts; nothing listens or loads yet.
 
-    Raises:  SeawayError - the list of models, a file that settings name, or TensorFlow cannot be used.
+    Raises:  SeawayError - the list of models, a file that settings name, or the engine cannot be used.
     """
     models = model_list(settings.models)
     plane = Plane(plane_settings(settings))
     options = _load_options(settings)
-    launcher = WorkerLauncher(options.library)
+    # The fork server has TensorFlow's library open, which workers of other engines have no use for.
+    launcher = WorkerLauncher(options.library, use_fork_server=options.engine == registry.TENSORFLOW)
     served = ServedVersions()
     publisher = Publisher(plane, served)
     batching = BatchingRules(settings.batching, usable_cores())
@@ -112,8 +114,12 @@ def assemble(settings: ServerSettings, clock: Clock) -> Server:
 def _load_options(settings: ServerSettings) -> LoadOptions:
     engine, models = settings.engine, settings.models
     iterations = models.num_request_iterations_for_warmup or 1
+    registry.require(engine.engine)
+    is_tensorflow = engine.engine == registry.TENSORFLOW
     return LoadOptions(
-        library=str(tensorflow.find(engine.tensorflow_library).library),
+        engine=engine.engine,
+        engine_options=engine_options(engine, usable_cores()),
+        library=str(tensorflow.find(engine.tensorflow_library).library) if is_tensorflow else "",
         tags=engine.saved_model_tags,
         session_config=session_config(engine, usable_cores()),
         custom_ops=tuple(str(path) for path in tensorflow.custom_op_libraries(engine.custom_op_libraries)),

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from seaway import errors
 from seaway._core import Plane, StatusError
+from seaway.engines.engine import EngineOptions
 from seaway.repository.loader import OnFailure
 from seaway.repository.source import AspiredVersion
 from seaway.serving.batching import BatchingRules
@@ -41,6 +42,8 @@ _PROOF_TIMEOUT_S = 30.0
 class LoadOptions:
     """How every version is loaded."""
 
+    engine: str
+    engine_options: EngineOptions
     library: str
     tags: tuple[str, ...]
     session_config: bytes
@@ -150,6 +153,8 @@ class ServableLoader:
             threads=options.concurrency,
             session_config=options.session_config,
             custom_ops=options.custom_ops,
+            engine=options.engine,
+            engine_options=options.engine_options,
         )
 
     def _warm_up(self, channel: int) -> None:
@@ -187,6 +192,7 @@ class ServableLoader:
             channel=channel,
             worker=worker,
             is_shared=self._site.workers.is_shared,
+            engine=self._site.options.engine,
             load_seconds=seconds,
             path=self._version.path,
             rules=rules,

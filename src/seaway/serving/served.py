@@ -26,6 +26,7 @@ class Served:
     channel: int
     worker: WorkerProcess
     is_shared: bool
+    engine: str
     load_seconds: float
     path: Path
     rules: Rules
@@ -84,7 +85,7 @@ class ServedVersions:
 
 def _shown(served: Served, stats: WorkerStats | None) -> dict[str, object]:
     shown: dict[str, object] = {
-        "engine": "tensorflow",
+        "engine": served.engine,
         "worker_pid": served.worker.pid,
         "isolation": "shared" if served.is_shared else "process",
         "load_seconds": round(served.load_seconds, 3),

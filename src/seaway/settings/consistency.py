@@ -7,6 +7,7 @@ but the value: whether a port is free or a directory exists is found out by whoe
 from __future__ import annotations
 
 from seaway.errors import InvalidArgument
+from seaway.settings.engine import Engine
 from seaway.settings.network import OFF, Network
 from seaway.settings.server import ServerSettings
 
@@ -14,11 +15,13 @@ from seaway.settings.server import ServerSettings
 def check(settings: ServerSettings) -> None:
     """Raise unless the settings describe a server that can serve something somewhere.
 
-    Raises:  InvalidArgument - no model is named, nothing would listen, or both APIs would listen on one port.
+    Raises:  InvalidArgument - no model is named, nothing would listen, both APIs would listen on one port, or
+             operations of TensorFlow's are to be loaded by another engine.
     """
     if not settings.models.model_base_path and not settings.models.model_config_file:
         raise InvalidArgument("nothing to serve: give the directory of a model, or a list of models with --config FILE")
     _check_listeners(settings.network)
+    _check_engine(settings.engine)
     if settings.workers.restart_backoff_s > settings.workers.restart_backoff_max_s:
         raise InvalidArgument(
             f"workers.restart_backoff_s ({settings.workers.restart_backoff_s}) is above workers.restart_backoff_max_s "
@@ -37,4 +40,11 @@ def _check_listeners(network: Network) -> None:
     if network.grpc_port == network.rest_port and network.grpc_port > 0:
         raise InvalidArgument(
             f"network.grpc_port and network.rest_port are both {network.grpc_port}; give one of them another port"
+        )
+
+
+def _check_engine(engine: Engine) -> None:
+    if engine.custom_op_libraries and engine.engine != "tensorflow":
+        raise InvalidArgument(
+            f"engine.custom_op_libraries are TensorFlow's, and engine.engine is {engine.engine}; drop one of them"
         )

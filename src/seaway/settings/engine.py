@@ -7,13 +7,20 @@ from typing import Literal
 
 from seaway.settings.declaration import setting
 
+EngineName = Literal["tensorflow", "onnx", "openvino", "python"]
 MixedPrecision = Literal["", "bfloat16"]
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What every worker tells TensorFlow."""
+    """What runs the models, and what every worker tells it."""
 
+    engine: EngineName = setting(
+        "tensorflow",
+        "What runs the models: TensorFlow, ONNX Runtime (a `model.onnx`, or a SavedModel that is converted once), "
+        "OpenVINO (reads the SavedModel), or a class of your own in `model.py`. See docs/engines.md.",
+        flag="--engine",
+    )
     concurrency: int = setting(
         0,
         "Runs in flight per version. 0 means as many as there are usable cores; a container's quota is respected.",
@@ -22,10 +29,31 @@ class Engine:
         at_least=0,
         at_most=1024,
     )
+    openvino_batch_sizes: str = setting(
+        "1,2,4,8,16,32",
+        "Row counts for which OpenVINO compiles a model when it is loaded; other requests are padded to the next.",
+        flag="--openvino-batch-sizes",
+        unit="rows",
+        pattern=r"[1-9]\d{0,5}(,[1-9]\d{0,5})*",
+        expects="numbers with commas between, for instance 1,8,32",
+    )
+    python_instances: int = setting(
+        1,
+        "Objects of the class in a `model.py`; each answers one request at a time.",
+        flag="--python-instances",
+        unit="objects",
+        at_least=1,
+        at_most=1024,
+    )
+    cache_directory: str = setting(
+        "",
+        "Where SavedModels that were converted to ONNX are kept. Empty means `seaway` in the user's cache directory.",
+        flag="--engine-cache-directory",
+    )
     intra_op_parallelism: int = setting(
         0,
-        "Threads that one operation may use. 0 means the cores divided by the runs in flight on a machine with up to "
-        "4 cores, and what TensorFlow decides on a larger one.",
+        "Threads that one operation may use. 0 means the cores divided by the runs in flight; TensorFlow decides for "
+        "itself on a machine with more than 4 cores.",
         flag="--intra-op-parallelism",
         unit="threads",
         at_least=0,

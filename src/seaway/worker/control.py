@@ -24,10 +24,13 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import msgspec
+
+from seaway.engines.engine import EngineOptions
+from seaway.engines.registry import TENSORFLOW
 
 _HEAD = struct.Struct("<IB")
 _MAX_FDS = 16
@@ -53,6 +56,9 @@ class LoadRequest:
     session_config: bytes = b""
     """A serialized ConfigProto; empty for TensorFlow's defaults."""
     custom_ops: tuple[str, ...] = ()
+    engine: str = TENSORFLOW
+    """One of `seaway.engines.registry.KINDS`; the others need no library, and take what follows."""
+    engine_options: EngineOptions = field(default_factory=EngineOptions)
 
 
 class Load(msgspec.Struct, frozen=True, tag="load"):

@@ -2,7 +2,7 @@
 
 The main thread only reads control messages, so that it sees the server's end (end-of-file) at once and leaves, whatever
 native code is doing; loading and unloading have threads of their own. Predictions never pass here: the model's own
-threads, which know no Python, answer the data socket.
+threads answer the data socket. TensorFlow's know no Python; those of the other engines are in `hosted`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 import msgspec
 
 from seaway import _core
+from seaway.engines import registry
+from seaway.errors import SeawayError
 from seaway.worker.control import (
     Done,
     Exit,
@@ -37,6 +39,7 @@ from seaway.worker.control import (
     close_fds,
     request_decoder,
 )
+from seaway.worker.hosted import HostedModel
 from seaway.worker.memory import own_usage
 
 _INTERNAL = 13
@@ -56,6 +59,16 @@ def run(control: MessageSocket, name: str) -> NoReturn:
     os._exit(status)
 
 
+class _Model(Protocol):
+    """What a worker needs of a loaded version, whichever engine runs it."""
+
+    def signatures(self) -> bytes: ...
+
+    def serve(self, socket_fd: int, arena_fd: int, slots: int, stride_bytes: int, threads: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Worker:
     """The loaded versions of one process."""
 
@@ -63,7 +76,7 @@ class Worker:
         """Start with nothing loaded."""
         self._control = control
         self._lock = threading.Lock()
-        self._models: dict[tuple[str, int], _core.TensorFlowModel] = {}
+        self._models: dict[tuple[str, int], _Model] = {}
         self._loading: dict[tuple[str, int], threading.Event] = {}  # set when the load has ended
 
     def serve(self) -> None:
@@ -99,7 +112,7 @@ class Worker:
     def _answer(self, request_id: int, work: Callable[[], Reply]) -> None:
         try:
             reply: Reply = work()
-        except _core.StatusError as error:
+        except (_core.StatusError, SeawayError) as error:
             reply = Failed(request_id, error.code, error.message)
         except Exception as error:
             reply = Failed(request_id, _INTERNAL, f"internal error in the worker: {error!r}")
@@ -118,14 +131,14 @@ class Worker:
             loading.set()
         return Loaded(load.id, model.signatures(), time.monotonic() - start)
 
-    def _loaded(self, request: LoadRequest, fds: list[int]) -> _core.TensorFlowModel:
+    def _loaded(self, request: LoadRequest, fds: list[int]) -> _Model:
         """Load a model that answers the data socket; the descriptors are the model's, or closed.
 
-        Raises:  StatusError - TensorFlow refuses; ValueError - the descriptors are not a socket and an arena.
+        Raises:  StatusError, SeawayError - the engine refuses; ValueError - not a socket and an arena.
         """
         try:
             socket_fd, arena_fd = fds
-            model = _core.TensorFlowModel.load(_load_settings(request))
+            model = _model(request)
         except BaseException:
             close_fds(fds)
             raise
@@ -143,6 +156,15 @@ class Worker:
         if model is not None:
             model.close()
         return Done(request.id)
+
+
+def _model(request: LoadRequest) -> _Model:
+    """Load with the engine that the request names."""
+    path = Path(request.path)
+    registry.check_servable(request.engine, path)
+    if request.engine == registry.TENSORFLOW:
+        return _core.TensorFlowModel.load(_load_settings(request))
+    return HostedModel(registry.hosted(request.engine).load(path, request.engine_options))
 
 
 def _load_settings(request: LoadRequest) -> str:

@@ -54,7 +54,9 @@ def test_a_changed_file_reaches_loaded_versions_once_and_a_broken_one_changes_no
     found = rules(parameters_file=str(file))
     served, plane = ServedVersions(), RecordingPlane()
     before = found.rules("m", tmp_path)
-    served.add(Served(ServableId("m", 1), 3, cast(Any, None), False, 0.1, tmp_path, before, {}, lambda _: None))
+    served.add(
+        Served(ServableId("m", 1), 3, cast(Any, None), False, "tensorflow", 0.1, tmp_path, before, {}, lambda _: None)
+    )
     poller = BatchingPoller(cast(Any, plane), served, found)
 
     poller.look()

@@ -18,6 +18,11 @@ _MODEL = {"models.model_base_path": "/models/m"}
         pytest.param(_MODEL | {"network.grpc_port": -1, "network.rest_port": -1}, "nothing would listen", id="no-port"),
         pytest.param(_MODEL | {"network.rest_port": 8500}, "are both 8500", id="one-port-for-two"),
         pytest.param(_MODEL | {"workers.restart_backoff_s": 90.0}, r"\(90.0\) is above", id="back-off-upside-down"),
+        pytest.param(
+            _MODEL | {"engine.engine": "onnx", "engine.custom_op_libraries": ("ops.so",)},
+            "engine.engine is onnx",
+            id="tensorflow-operations-elsewhere",
+        ),
     ],
 )
 def test_what_makes_no_sense_together_is_refused(values: dict[str, object], message: str) -> None:

@@ -14,11 +14,13 @@ from urllib.parse import unquote, urlsplit
 
 from seaway import errors
 
-MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt", "saved_model.cpb", "model.tflite")
+MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt", "saved_model.cpb", "model.tflite", "model.onnx", "model.py")
 """Files of which a version directory holds at least one."""
 
 SINGLE_VERSION = 1
 """The number of a SavedModel that lies in the base path itself."""
+
+_SAVED_MODEL = "saved_model."
 
 _LARGEST_VERSION = 2**63 - 1
 
@@ -48,9 +50,8 @@ def read_layout(name: str, base_path: str) -> Layout:
     except OSError as err:
         raise errors.FailedPrecondition(f"base path {directory} of model {name!r} cannot be listed: {err}") from err
     layout = _index(directory, (entry for entry, is_directory in entries if is_directory))
-    if not layout.versions and any(entry in MODEL_FILES for entry, is_directory in entries if not is_directory):
-        return _single(name, directory)
-    return layout
+    files = [entry for entry, is_directory in entries if not is_directory and entry in MODEL_FILES]
+    return _single(name, directory, files) if files and not layout.versions else layout
 
 
 def version_number(directory_name: str) -> int | None:
@@ -87,9 +88,10 @@ def _index(directory: Path, names: Iterable[str]) -> Layout:
     return Layout(versions, tuple(warnings))
 
 
-def _single(name: str, directory: Path) -> Layout:
+def _single(name: str, directory: Path, files: list[str]) -> Layout:
+    what = "is itself a SavedModel" if files[-1].startswith(_SAVED_MODEL) else f"holds {files[0]} itself"
     warning = (
-        f"base path {directory} of model {name!r} is itself a SavedModel; it is served as version {SINGLE_VERSION}. "
+        f"base path {directory} of model {name!r} {what}; it is served as version {SINGLE_VERSION}. "
         f"Move it to {directory / str(SINGLE_VERSION)}, so that a later version can be put beside it"
     )
     return Layout({SINGLE_VERSION: directory}, (warning,))

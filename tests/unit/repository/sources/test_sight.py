@@ -19,9 +19,11 @@ SHARD = "variables/variables.data-00000-of-00002"
         pytest.param(["saved_model.pb"], (), id="a-graph-without-variables"),
         pytest.param(["saved_model.pbtxt"], (), id="text"),
         pytest.param(["model.tflite"], (), id="tflite"),
+        pytest.param(["model.onnx"], (), id="onnx"),
+        pytest.param(["model.py", "pipeline.joblib"], (), id="python-class"),
         pytest.param(
             ["assets/vocabulary.txt"],
-            ("one of saved_model.pb, saved_model.pbtxt, saved_model.cpb, model.tflite",),
+            ("one of saved_model.pb, saved_model.pbtxt, saved_model.cpb, model.tflite, model.onnx, model.py",),
             id="no-model-file",
         ),
         pytest.param(

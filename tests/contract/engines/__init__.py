@@ -1,0 +1,1 @@
+"""Every engine must do the same."""

@@ -8,33 +8,34 @@
 //! [`Outputs`] → free again when that is dropped. A client that goes away drops its side of the wait at any point: in the queue
 //! its place is freed at once; in flight the slot is freed when the worker answers.
 
+mod delivery;
 mod outputs;
 mod pace;
 mod slots;
+mod state;
 
-use std::collections::BTreeSet;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
-use seaway_wire::frame::{Reply, Run, TensorHeader, FLAG_INPUTS_RETAINED};
+use seaway_wire::frame::{Reply, Run, TensorHeader};
 use seaway_wire::{align, packet, Arena, Code, Layout};
 use tokio::io::unix::AsyncFd;
 use tokio::io::Interest;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::batch::{belong_together, merge, rows_of, BatchRules};
-use crate::queue::{Pick, Queue, Ticket};
-use crate::signature::Signature;
+use crate::batch::{merge, BatchRules};
+use crate::job::Job;
+use crate::queue::{Queue, Ticket};
 use crate::status::{Result, Status};
 use crate::tensor::Tensor;
 
 pub use outputs::{BatchSize, Outputs, Timings};
-use outputs::{Lease, OutputTensor};
 use pace::Pace;
 use slots::Slots;
+use state::{Batching, Entered, Launch, Pending, State};
 
 /// How long a large region is unused before its memory is given back.
 const TRIM_AFTER: Duration = Duration::from_secs(5);
@@ -61,19 +62,6 @@ pub struct ChannelSettings {
     pub batching: BatchRules,
 }
 
-/// One request, ready to run; a copy shares the tensors' memory.
-#[derive(Clone, Debug)]
-pub struct Job {
-    /// Which signature, with the names of its outputs.
-    pub signature: Arc<Signature>,
-    /// The inputs, by the signature's names.
-    pub inputs: Vec<(String, Tensor)>,
-    /// Wanted outputs; empty means all.
-    pub outputs: Vec<String>,
-    /// When the answer is of no use any more.
-    pub deadline: Option<Instant>,
-}
-
 /// A channel to one worker's loaded version.
 pub struct Channel {
     settings: ChannelSettings,
@@ -86,131 +74,6 @@ pub struct Channel {
 }
 
 type Socket = AsyncFd<OwnedFd>;
-
-/// What is joined: the rules, and the signatures that are proven to allow it.
-#[derive(Clone, Debug, Default)]
-struct Batching {
-    rules: BatchRules,
-    proven: BTreeSet<Arc<str>>,
-}
-
-impl Batching {
-    /// A request's rows, if it may be joined with others.
-    fn rows(&self, job: &Job) -> Option<usize> {
-        let allowed = self.rules.enabled && self.proven.contains(&job.signature.name);
-        allowed.then(|| rows_of(job)).flatten()
-    }
-}
-
-struct State {
-    queue: Queue<Pending>,
-    slots: Slots<Flight>,
-    pace: Pace,
-    /// When somebody will look at a batch that waits to fill.
-    timer: Option<Instant>,
-    trimming: bool,
-    closed: Option<Status>,
-}
-
-struct Pending {
-    job: Job,
-    /// Its rows, if it may be joined with others.
-    rows: Option<usize>,
-    bytes: u64,
-    arrived: Instant,
-    answer: oneshot::Sender<Result<Outputs>>,
-}
-
-/// One run: who waits for it, and what it would take to run each by itself.
-struct Flight {
-    riders: Vec<Rider>,
-    jobs: Arc<[Job]>,
-    rows: usize,
-    padded: usize,
-    is_batch: bool,
-}
-
-struct Rider {
-    rows: usize,
-    arrived: Instant,
-    queued: Duration,
-    answer: oneshot::Sender<Result<Outputs>>,
-}
-
-/// Requests that have a slot of their own.
-struct Launch {
-    slot: u16,
-    request_id: u64,
-    jobs: Arc<[Job]>,
-    rows: usize,
-    padded: usize,
-}
-
-/// Where a request is once it has entered.
-enum Entered {
-    Launched(Launch),
-    Waiting(Ticket),
-}
-
-impl State {
-    /// Gives requests a slot; the caller has seen that one is spare.
-    fn launch(&mut self, pending: Vec<Pending>, rules: &BatchRules, now: Instant) -> Launch {
-        let is_batch = pending[0].rows.is_some();
-        let rows = pending.iter().filter_map(|pending| pending.rows).sum();
-        let padded = rules.padded(rows);
-        let mut riders = Vec::with_capacity(pending.len());
-        let mut jobs = Vec::with_capacity(pending.len());
-        for Pending { job, rows, arrived, answer, .. } in pending {
-            riders.push(Rider {
-                rows: rows.unwrap_or(0),
-                arrived,
-                queued: now.saturating_duration_since(arrived),
-                answer,
-            });
-            jobs.push(job);
-        }
-        let jobs: Arc<[Job]> = jobs.into();
-        let flight = Flight { riders, jobs: Arc::clone(&jobs), rows, padded, is_batch };
-        let Ok((slot, request_id)) = self.slots.take(flight) else { unreachable!("a slot was spare under this lock") };
-        Launch { slot, request_id, jobs, rows, padded }
-    }
-
-    /// Takes the requests that join `first`, which has been taken; their order stays.
-    fn companions(&mut self, first: &Pending, rules: &BatchRules, room_bytes: u64) -> Vec<Pending> {
-        let Some(mut rows) = first.rows else { return Vec::new() };
-        let mut bytes = first.bytes;
-        let max = rules.max_rows();
-        self.queue.take_matching(|other| match other.rows {
-            _ if rows >= max => Pick::Enough,
-            Some(more)
-                if rows + more <= max
-                    && bytes + other.bytes <= room_bytes
-                    && !other.answer.is_closed()
-                    && belong_together(&first.job, &other.job, rules.pad_variable_length_inputs) =>
-            {
-                rows += more;
-                bytes += other.bytes;
-                Pick::Take
-            }
-            _ => Pick::Leave,
-        })
-    }
-
-    /// When the first of those that wait has waited long enough for company; none when it need not wait.
-    fn fills_until(&self, rules: &BatchRules, now: Instant) -> Option<Instant> {
-        if rules.batch_timeout_micros == 0 {
-            return None;
-        }
-        let first = self.queue.first()?;
-        first.rows?;
-        let due = first.arrived + rules.timeout();
-        let alike = |other: &&Pending| {
-            other.rows.is_some() && belong_together(&first.job, &other.job, rules.pad_variable_length_inputs)
-        };
-        let rows: usize = self.queue.iter().filter(alike).filter_map(|pending| pending.rows).sum();
-        (rows < rules.max_rows() && now < due).then_some(due)
-    }
-}
 
 impl Channel {
     /// A channel, and the two descriptors for its worker: the socket and the arena.
@@ -558,127 +421,6 @@ impl Channel {
             }
             Err(error) => Err(self.unsent(&error)),
         }
-    }
-
-    /// Answers requests that the worker never got, and frees their slot; whoever calls this pumps.
-    fn fail(&self, slot: u16, request_id: u64, status: Status) {
-        let flight = {
-            let mut state = self.state.lock();
-            let flight = state.slots.land(slot, request_id);
-            if flight.is_some() {
-                state.slots.release(slot, true);
-            }
-            flight
-        };
-        // None when the channel was closed meanwhile, which answers everybody.
-        if let Some(flight) = flight {
-            self.refuse(flight, &status);
-        }
-    }
-
-    /// Hands a worker's reply to whoever waits for it; false for a reply to nothing that was asked.
-    fn settle(self: &Arc<Self>, reply: &Reply<'_>) -> bool {
-        let run = Duration::from_nanos(reply.run_nanos);
-        let flight = {
-            let mut state = self.state.lock();
-            match state.slots.land(reply.slot, reply.request_id) {
-                Some(flight) => {
-                    state.pace.note(run);
-                    flight
-                }
-                // Closed channels have forgotten what they asked.
-                None => return state.closed.is_some(),
-            }
-        };
-        let reusable = reply.flags & FLAG_INPUTS_RETAINED == 0;
-        let lease = Arc::new(Lease { channel: Arc::clone(self), slot: reply.slot, reusable });
-        let answer = match reply.code {
-            Code::Ok => outputs::read(self.arena.layout(), reply),
-            code => Err(Status::new(code, reply.message)),
-        };
-        match answer {
-            Ok(tensors) => {
-                self.note_use(reply.slot, 1, outputs::used(self.arena.layout(), reply.slot, &tensors));
-                self.deliver(flight, &lease, tensors, run);
-            }
-            Err(status) => {
-                // The slot first: what runs again may need it.
-                drop(lease);
-                self.refuse(flight, &status);
-                self.pump();
-            }
-        }
-        true
-    }
-
-    /// Gives each request of a run its share of the outputs.
-    fn deliver(self: &Arc<Self>, flight: Flight, lease: &Arc<Lease>, tensors: Vec<OutputTensor>, run: Duration) {
-        let whole = flight.riders.len() == 1 && flight.rows == flight.padded;
-        let mut shares = Vec::with_capacity(flight.riders.len());
-        if whole {
-            shares.push(tensors);
-        } else {
-            let mut first = 0;
-            for rider in &flight.riders {
-                match outputs::share(lease, &tensors, first, rider.rows, flight.padded) {
-                    Ok(share) => shares.push(share),
-                    Err(status) => return self.unjoin(flight, &status),
-                }
-                first += rider.rows;
-            }
-        }
-        let size = BatchSize { requests: flight.riders.len(), rows: flight.rows, padded: flight.padded };
-        let mut batch = flight.is_batch.then_some(size);
-        for (rider, tensors) in flight.riders.into_iter().zip(shares) {
-            let timings = Timings { queue: rider.queued, run };
-            // Nobody waits any more: dropping the answer gives up its share of the slot.
-            let _ = rider.answer.send(Ok(Outputs {
-                lease: Some(Arc::clone(lease)),
-                tensors,
-                timings,
-                batch: batch.take(),
-            }));
-        }
-    }
-
-    /// Answers a failed run; requests that shared it run again, each by itself, so that none fails for another.
-    fn refuse(&self, flight: Flight, status: &Status) {
-        let final_codes = [Code::Unavailable, Code::DeadlineExceeded, Code::Cancelled];
-        if !flight.is_batch
-            || (flight.riders.len() == 1 && flight.rows == flight.padded)
-            || final_codes.contains(&status.code)
-        {
-            for rider in flight.riders {
-                let _ = rider.answer.send(Err(status.clone()));
-            }
-            return;
-        }
-        let mut state = self.state.lock();
-        if let Some(closed) = state.closed.clone() {
-            drop(state);
-            for rider in flight.riders {
-                let _ = rider.answer.send(Err(closed.clone()));
-            }
-            return;
-        }
-        // The last one first, for each is put before all others.
-        for (rider, job) in flight.riders.into_iter().zip(flight.jobs.iter()).rev() {
-            let deadline = job.deadline;
-            let pending =
-                Pending { job: job.clone(), rows: None, bytes: 0, arrived: rider.arrived, answer: rider.answer };
-            state.queue.push_front(pending, deadline);
-        }
-    }
-
-    /// A signature that was proven has answered joined rows in another form after all: it runs unbatched from now on.
-    fn unjoin(self: &Arc<Self>, flight: Flight, status: &Status) {
-        let signature = Arc::clone(&flight.jobs[0].signature.name);
-        tracing::warn!(model = self.settings.model, %signature, why = status.message, "requests are not joined any more");
-        self.change_batching(|batching| {
-            batching.proven.remove(&signature);
-        });
-        self.refuse(flight, status);
-        self.pump();
     }
 
     fn change_batching(&self, change: impl FnOnce(&mut Batching)) {

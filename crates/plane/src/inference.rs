@@ -13,7 +13,8 @@ use parking_lot::{Mutex, RwLock};
 use smallvec::smallvec;
 use tokio::sync::watch;
 
-use crate::channel::{BatchSize, Channel, Job, Outputs, Timings};
+use crate::channel::{BatchSize, Channel, Outputs, Timings};
+use crate::job::Job;
 use crate::metrics::{Api, Done, Method, Metrics};
 use crate::routes::{ModelAddress, Routes, Servable, VersionStatus};
 use crate::settings::PlaneSettings;

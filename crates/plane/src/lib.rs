@@ -12,6 +12,7 @@ pub mod channel;
 pub mod codec;
 pub mod grpc;
 pub mod inference;
+pub mod job;
 pub mod log;
 pub mod metrics;
 pub mod pb;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::{Bytes, BytesMut};
 use seaway_wire::{strings, DType};
 
-use crate::channel::Job;
+use crate::job::Job;
 use crate::tensor::{Elements, Shape, Tensor};
 
 /// One input of a joined run, still in the requests' own memory; writing it copies each byte once.

@@ -11,7 +11,8 @@ use seaway_wire::DType;
 use smallvec::smallvec;
 
 use super::split::{share, Share};
-use crate::channel::{Channel, Job};
+use crate::channel::Channel;
+use crate::job::Job;
 use crate::signature::{Signature, TensorInfo};
 use crate::status::{Result, Status};
 use crate::tensor::{element_count, Shape, Tensor, TensorView};

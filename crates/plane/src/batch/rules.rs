@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::channel::Job;
+use crate::job::Job;
 use crate::status::{Result, Status};
 use crate::tensor::Tensor;
 

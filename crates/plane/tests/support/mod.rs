@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message;
-use seaway_plane::channel::{Channel, ChannelSettings, Job};
+use seaway_plane::channel::{Channel, ChannelSettings};
 use seaway_plane::inference::method_names::{CLASSIFY, PREDICT, REGRESS};
+use seaway_plane::job::Job;
 use seaway_plane::pb::tensorflow::serving::SignatureDefMap;
 use seaway_plane::pb::tensorflow::{SignatureDef, TensorInfo};
 use seaway_plane::signature::{Signature, Signatures};

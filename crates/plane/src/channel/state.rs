@@ -1,0 +1,141 @@
+//! What a channel keeps under its lock: who waits, who flies, and what may be joined. Bookkeeping only; it sends nothing.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::outputs::Outputs;
+use super::pace::Pace;
+use super::slots::Slots;
+use crate::batch::{belong_together, rows_of, BatchRules};
+use crate::job::Job;
+use crate::queue::{Pick, Queue, Ticket};
+use crate::status::{Result, Status};
+
+/// What is joined: the rules, and the signatures that are proven to allow it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Batching {
+    pub(super) rules: BatchRules,
+    pub(super) proven: BTreeSet<Arc<str>>,
+}
+
+impl Batching {
+    /// A request's rows, if it may be joined with others.
+    pub(super) fn rows(&self, job: &Job) -> Option<usize> {
+        let allowed = self.rules.enabled && self.proven.contains(&job.signature.name);
+        allowed.then(|| rows_of(job)).flatten()
+    }
+}
+
+pub(super) struct State {
+    pub(super) queue: Queue<Pending>,
+    pub(super) slots: Slots<Flight>,
+    pub(super) pace: Pace,
+    /// When somebody will look at a batch that waits to fill.
+    pub(super) timer: Option<Instant>,
+    pub(super) trimming: bool,
+    pub(super) closed: Option<Status>,
+}
+
+pub(super) struct Pending {
+    pub(super) job: Job,
+    /// Its rows, if it may be joined with others.
+    pub(super) rows: Option<usize>,
+    pub(super) bytes: u64,
+    pub(super) arrived: Instant,
+    pub(super) answer: oneshot::Sender<Result<Outputs>>,
+}
+
+/// One run: who waits for it, and what it would take to run each by itself.
+pub(super) struct Flight {
+    pub(super) riders: Vec<Rider>,
+    pub(super) jobs: Arc<[Job]>,
+    pub(super) rows: usize,
+    pub(super) padded: usize,
+    pub(super) is_batch: bool,
+}
+
+pub(super) struct Rider {
+    pub(super) rows: usize,
+    pub(super) arrived: Instant,
+    pub(super) queued: Duration,
+    pub(super) answer: oneshot::Sender<Result<Outputs>>,
+}
+
+/// Requests that have a slot of their own.
+pub(super) struct Launch {
+    pub(super) slot: u16,
+    pub(super) request_id: u64,
+    pub(super) jobs: Arc<[Job]>,
+    pub(super) rows: usize,
+    pub(super) padded: usize,
+}
+
+/// Where a request is once it has entered.
+pub(super) enum Entered {
+    Launched(Launch),
+    Waiting(Ticket),
+}
+
+impl State {
+    /// Gives requests a slot; the caller has seen that one is spare.
+    pub(super) fn launch(&mut self, pending: Vec<Pending>, rules: &BatchRules, now: Instant) -> Launch {
+        let is_batch = pending[0].rows.is_some();
+        let rows = pending.iter().filter_map(|pending| pending.rows).sum();
+        let padded = rules.padded(rows);
+        let mut riders = Vec::with_capacity(pending.len());
+        let mut jobs = Vec::with_capacity(pending.len());
+        for Pending { job, rows, arrived, answer, .. } in pending {
+            riders.push(Rider {
+                rows: rows.unwrap_or(0),
+                arrived,
+                queued: now.saturating_duration_since(arrived),
+                answer,
+            });
+            jobs.push(job);
+        }
+        let jobs: Arc<[Job]> = jobs.into();
+        let flight = Flight { riders, jobs: Arc::clone(&jobs), rows, padded, is_batch };
+        let Ok((slot, request_id)) = self.slots.take(flight) else { unreachable!("a slot was spare under this lock") };
+        Launch { slot, request_id, jobs, rows, padded }
+    }
+
+    /// Takes the requests that join `first`, which has been taken; their order stays.
+    pub(super) fn companions(&mut self, first: &Pending, rules: &BatchRules, room_bytes: u64) -> Vec<Pending> {
+        let Some(mut rows) = first.rows else { return Vec::new() };
+        let mut bytes = first.bytes;
+        let max = rules.max_rows();
+        self.queue.take_matching(|other| match other.rows {
+            _ if rows >= max => Pick::Enough,
+            Some(more)
+                if rows + more <= max
+                    && bytes + other.bytes <= room_bytes
+                    && !other.answer.is_closed()
+                    && belong_together(&first.job, &other.job, rules.pad_variable_length_inputs) =>
+            {
+                rows += more;
+                bytes += other.bytes;
+                Pick::Take
+            }
+            _ => Pick::Leave,
+        })
+    }
+
+    /// When the first of those that wait has waited long enough for company; none when it need not wait.
+    pub(super) fn fills_until(&self, rules: &BatchRules, now: Instant) -> Option<Instant> {
+        if rules.batch_timeout_micros == 0 {
+            return None;
+        }
+        let first = self.queue.first()?;
+        first.rows?;
+        let due = first.arrived + rules.timeout();
+        let alike = |other: &&Pending| {
+            other.rows.is_some() && belong_together(&first.job, &other.job, rules.pad_variable_length_inputs)
+        };
+        let rows: usize = self.queue.iter().filter(alike).filter_map(|pending| pending.rows).sum();
+        (rows < rules.max_rows() && now < due).then_some(due)
+    }
+}

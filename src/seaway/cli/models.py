@@ -6,6 +6,7 @@ It prints what `GET /v1/models` says and decides nothing.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from seaway.cli.rest import call, server_at
 from seaway.errors import OK, code_name
 
 _COLUMNS = ("model", "version", "labels", "state", "engine", "memory", "private", "worker", "why not")
+_PIPE_COLUMNS = 200
 _RIGHT = frozenset({"version", "memory", "private", "worker"})
 _KIB = 1024
 
@@ -32,14 +34,16 @@ def models(
     if as_json:
         typer.echo(json.dumps(listing, indent=2))
     else:
-        Console().print(table(listing))
+        # What reads a pipe wants whole lines.
+        Console(width=None if sys.stdout.isatty() else _PIPE_COLUMNS).print(table(listing))
 
 
 def table(listing: Mapping[str, Any]) -> Table:
     """Return the listing as a table: one row per version, and one for a model without any."""
     shown = Table(box=None, header_style="bold")
     for column in _COLUMNS:
-        shown.add_column(column, justify="right" if column in _RIGHT else "left", overflow="fold")
+        right, last = column in _RIGHT, column == _COLUMNS[-1]
+        shown.add_column(column, justify="right" if right else "left", overflow="fold", no_wrap=not last)
     for model in listing.get("models", []):
         for version in model.get("versions") or [{}]:
             shown.add_row(*_row(model, version))

@@ -46,7 +46,9 @@ impl Plane {
     /// A plane from a JSON document of settings; it does not listen yet.
     #[new]
     fn new(settings: &str) -> PyResult<Plane> {
-        let plane = seaway_plane::plane::Plane::new(parse("settings", settings)?)?;
+        let settings: seaway_plane::settings::PlaneSettings = parse("settings", settings)?;
+        bound_malloc_arenas(settings.threads);
+        let plane = seaway_plane::plane::Plane::new(settings)?;
         Ok(Plane { plane: RwLock::new(Some(plane)) })
     }
 
@@ -165,3 +167,17 @@ fn checked<T>(py: Python<'_>, outcome: seaway_plane::status::Result<T>) -> PyRes
 fn seconds(value: f64) -> PyResult<Duration> {
     Duration::try_from_secs_f64(value).map_err(|error| PyValueError::new_err(format!("{value} s: {error}")))
 }
+
+/// Has glibc keep one heap a request thread, and at least two, instead of eight a core.
+///
+/// Versions come and go on threads that come and go, each of which would be given a heap of its own that is hardly ever given
+/// back: twenty hot swaps of MobileNetV2 grew this process by 18 MiB with the default and by 1 MiB with two heaps.
+#[cfg(target_env = "gnu")]
+fn bound_malloc_arenas(threads: usize) {
+    let arenas = libc::c_int::try_from(threads.max(2)).unwrap_or(libc::c_int::MAX);
+    // SAFETY: the call takes two numbers and changes how many heaps are made from now on.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, arenas) };
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn bound_malloc_arenas(_: usize) {}

@@ -274,11 +274,12 @@ impl Channel {
         if deadline.is_some_and(|deadline| deadline <= pending.arrived) {
             return Err(self.too_late());
         }
+        let batching = Arc::clone(&self.batching.read());
+        let rules = &batching.rules;
         let mut state = self.state.lock();
         if let Some(status) = &state.closed {
             return Err(status.clone());
         }
-        let rules = &self.batching.read().rules.clone();
         let waits_for_company = pending.rows.is_some() && rules.batch_timeout_micros > 0;
         if state.queue.is_empty() && state.slots.spare() > 0 && !waits_for_company {
             let now = pending.arrived;

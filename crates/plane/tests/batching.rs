@@ -14,7 +14,7 @@ use seaway_plane::signature::Signature;
 use seaway_plane::status::{Code, Status};
 use seaway_wire::DType;
 use support::worker::{half_plus_two, Act, Gate, Output, Seen};
-use support::{channel, floats, job, job_until, settings, signature};
+use support::{channel, job, job_until, settings, signature};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -373,5 +373,4 @@ async fn under_random_load_every_request_gets_its_own_rows_and_no_slot_is_lost()
         request.await.unwrap();
     }
     eventually("idle", || channel.in_flight() == 0 && channel.queued() == 0).await;
-    let _ = floats(&[]);
 }

@@ -77,10 +77,6 @@ impl Merged<'_> {
     }
 
     fn raw(&self) -> Vec<&[u8]> {
-        let bytes = |tensor: &'_ Tensor| match tensor.elements() {
-            Elements::Raw(bytes) => bytes.clone(),
-            Elements::Strings(_) => Bytes::new(),
-        };
         let mut all: Vec<&[u8]> = Vec::with_capacity(self.parts.len() + self.padding);
         for part in &self.parts {
             if let Elements::Raw(bytes) = part.elements() {
@@ -88,7 +84,7 @@ impl Merged<'_> {
             }
         }
         if let (Some(last), Some(tensor)) = (all.last().copied(), self.parts.last()) {
-            let row = bytes(tensor).len() / tensor.rows().max(1) as usize;
+            let row = last.len() / tensor.rows().max(1) as usize;
             all.extend(std::iter::repeat_n(&last[..row], self.padding));
         }
         all

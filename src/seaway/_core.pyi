@@ -142,8 +142,10 @@ def bench(load: str, bodies: list[bytes], on_progress: Callable[[float, bool, in
     Raises:  ValueError - not a load; StatusError - the target is refused or not there; what `on_progress` raises.
     """
 
-def grpc_call(target: str, method: str, message: bytes, timeout_s: float, allow_remote: bool) -> bytes:
-    """Make one unary gRPC call without TLS and return its answer.
+def grpc_call(
+    target: str, method: str, message: bytes, timeout_s: float, allow_remote: bool, tls: str | None = None
+) -> bytes:
+    """Make one unary gRPC call and return its answer; `tls` is the JSON document of a load, None for plain text.
 
     Raises:  StatusError - the server's status, or UNAVAILABLE when it cannot be reached in time.
     """

@@ -69,6 +69,7 @@ def recipes() -> dict[str, Recipe]:
         "unknown_op": one(damage.broken(damage.unknown_op)),
         "mnist_cnn": one(modules.mnist_cnn, large=True),
         "mobilenet_v2": one(modules.mobilenet_v2, large=True),
+        "resnet50": one(modules.resnet50, large=True),
     }
 
 

@@ -232,3 +232,11 @@ def mobilenet_v2(directory: Path) -> None:
 
     keras.utils.set_random_seed(7)
     keras.applications.MobileNetV2(weights=None).export(str(directory), verbose=False)
+
+
+def resnet50(directory: Path) -> None:
+    """ResNet50 with random weights: a model that a processor works on for a tenth of a second."""
+    import keras  # noqa: PLC0415
+
+    keras.utils.set_random_seed(7)
+    keras.applications.ResNet50(weights=None).export(str(directory), verbose=False)

@@ -25,14 +25,15 @@ class TlsFront:
             self._context.verify_mode = ssl.CERT_REQUIRED
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._server: asyncio.Server
         self.port = 0
 
     def __enter__(self) -> TlsFront:
         """Listen."""
         self._thread.start()
         listening = asyncio.start_server(self._pass_on, "127.0.0.1", 0, ssl=self._context)
-        server = asyncio.run_coroutine_threadsafe(listening, self._loop).result(10)
-        self.port = int(server.sockets[0].getsockname()[1])
+        self._server = asyncio.run_coroutine_threadsafe(listening, self._loop).result(10)
+        self.port = int(self._server.sockets[0].getsockname()[1])
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -43,14 +44,20 @@ class TlsFront:
         self._loop.close()
 
     async def _end(self) -> None:
+        self._server.close()
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # transports close their sockets in the loop's next round
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         inner_reader, inner_writer = await asyncio.open_connection(self._host, self._port)
-        await asyncio.gather(_copy(reader, inner_writer), _copy(inner_reader, writer), return_exceptions=True)
+        try:
+            await asyncio.gather(_copy(reader, inner_writer), _copy(inner_reader, writer), return_exceptions=True)
+        finally:
+            for one in (inner_writer, writer):
+                one.transport.abort()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

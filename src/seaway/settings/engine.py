@@ -7,7 +7,7 @@ from typing import Literal
 
 from seaway.settings.declaration import setting
 
-EngineName = Literal["tensorflow", "onnx", "openvino", "python"]
+EngineName = Literal["auto", "tensorflow", "onnx", "openvino", "python"]
 MixedPrecision = Literal["", "bfloat16"]
 
 
@@ -16,10 +16,13 @@ class Engine:
     """What runs the models, and what every worker tells it."""
 
     engine: EngineName = setting(
-        "tensorflow",
+        "auto",
         "What runs the models: TensorFlow, ONNX Runtime (a `model.onnx`, or a SavedModel that is converted once), "
-        "OpenVINO (reads the SavedModel), or a class of your own in `model.py`. See docs/engines.md.",
+        "OpenVINO (reads the SavedModel), or a class of your own in `model.py`. `auto` takes the engine that the files "
+        "are for, and changes to another that is proven to answer the same and measured to be faster; the program "
+        "`tensorflow_model_server` is `tensorflow` unless told otherwise. See docs/engines.md.",
         flag="--engine",
+        tensorflow_serving="engine",
     )
     concurrency: int = setting(
         0,

@@ -53,9 +53,10 @@ def test_a_changed_file_reaches_loaded_versions_once_and_a_broken_one_changes_no
     file.write_text("max_batch_size { value: 7 }")
     found = rules(parameters_file=str(file))
     served, plane = ServedVersions(), RecordingPlane()
+    version = AspiredVersion(ServableId("m", 1), tmp_path, ModelConfig("m", str(tmp_path)))
     before = found.rules("m", tmp_path)
     served.add(
-        Served(ServableId("m", 1), 3, cast(Any, None), False, "tensorflow", 0.1, tmp_path, before, {}, lambda _: None)
+        Served(version, 3, cast(Any, None), False, "tensorflow", 0.1, before, {}, lambda _: None, lambda _: None)
     )
     poller = BatchingPoller(cast(Any, plane), served, found)
 

@@ -1,4 +1,4 @@
-"""The 48 flags of TensorFlow Serving's tensorflow_model_server, and what each does here.
+"""The 48 flags of TensorFlow Serving's tensorflow_model_server, what each does here, and one of our own.
 
 The order is that of its own usage text. Where a flag sets a setting of ours, the setting's declaration names the flag,
 so that the connection is written once. `stated` is the value for which a flag without effect already says what holds
@@ -30,6 +30,8 @@ class Flag:
     note: str = ""
     stated: Value | None = None
     per_core: bool = False
+    is_own: bool = False
+    """Whether TensorFlow Serving has no such flag."""
 
     def default_on(self, cores: int) -> Value:
         """Return the default on a machine with that many usable cores."""
@@ -221,6 +223,14 @@ FLAGS: tuple[Flag, ...] = (
         stated=True,
     ),
     Flag("enable_serialization_as_tensor_content", "bool", False, "Send outputs as one block of bytes over gRPC."),
+    Flag(
+        "engine",
+        "string",
+        "tensorflow",
+        "What runs the models; auto to change to a faster engine that answers the same.",
+        note="Not a flag of TensorFlow Serving. See [engines](engines.md).",
+        is_own=True,
+    ),
 )
 
 BY_NAME: dict[str, Flag] = {flag.name: flag for flag in FLAGS}

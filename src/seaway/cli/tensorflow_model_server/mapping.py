@@ -32,6 +32,7 @@ from seaway.settings.values import from_typed
 
 _FROM_FILES = frozenset({"monitoring_config_file"})
 _OWN_DEFAULTS: Mapping[str, Any] = {
+    "engine.engine": "tensorflow",
     "network.rest_port": OFF,
     "metrics.enabled": False,
     "models.model_name": "default",

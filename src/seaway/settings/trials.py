@@ -43,8 +43,8 @@ class Trials:
     )
     least_gain: float = setting(
         1.15,
-        "Gain for which an engine is changed: the geometric mean of its throughput and its speed, relative to the engine "
-        "before.",
+        "Gain for which an engine is changed: the geometric mean of its throughput and its speed, relative to the "
+        "engine before.",
         flag="--engine-trials-least-gain",
         unit="times",
         at_least=0,

@@ -10,10 +10,12 @@ import pytest
 
 from seaway.errors import InvalidArgument
 from seaway.repository.ids import ServableId
+from seaway.repository.source import AspiredVersion
 from seaway.serving.batching import BatchingPoller, BatchingRules
 from seaway.serving.served import Served, ServedVersions
 from seaway.settings.batching import Batching
 from seaway.settings.batching_parameters import MODEL_FILE, OFF
+from seaway.settings.model_config import ModelConfig
 
 
 class RecordingPlane:

@@ -16,6 +16,7 @@ from seaway.serving.trial.limits import Limits
 from seaway.serving.trial.outcome import Spec, Tried
 from seaway.serving.trial.supervisor import run_trial
 from seaway.settings.batching_parameters import OFF
+from tests.eventually import eventually
 
 OPTIONS = LoadOptions("onnx", EngineOptions(), "", (), b"\xff", (), 1, 1, 1, 1.0, 1.0, 1)
 SPEC = Spec("m", 1, "/nowhere", OPTIONS, OPTIONS, OFF, False, 1.15, 0.1)
@@ -79,7 +80,14 @@ def test_a_trial_that_hangs_is_ended_with_everything_it_started(tmp_path: Path) 
     )
     assert found == Tried("onnx", "failed", "the trial was ended: it took longer than 2 s")
     for pid in map(int, pids.read_text().split()):
-        assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        eventually(lambda: is_gone(pid), bool, f"process {pid} is gone")
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_a_trial_that_eats_memory_is_ended_before_it_has_much() -> None:

@@ -76,8 +76,11 @@ class _Process:
         )
         self.pid = self._process.pid
         assert self._process.stdin is not None and self._process.stdout is not None
-        threading.Thread(target=self._tell, args=(self._process.stdin, spec), daemon=True).start()
-        threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True).start()
+        telling = threading.Thread(target=self._tell, args=(self._process.stdin, spec), daemon=True)
+        reading = threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True)
+        self._threads = (telling, reading)
+        for thread in self._threads:
+            thread.start()
 
     def __enter__(self) -> _Process:
         return self
@@ -88,6 +91,8 @@ class _Process:
             with contextlib.suppress(psutil.Error):
                 process.kill()
         self._process.wait(_WAIT_S)
+        for thread in self._threads:
+            thread.join(_WAIT_S)
 
     def next_line(self, timeout_s: float) -> Step | End | str | None:
         """Return what was said next, a text when there will be nothing more, None when nothing came in time."""
@@ -103,8 +108,9 @@ class _Process:
 
     def _read(self, stdout: IO[bytes]) -> None:
         try:
-            while line := stdout.readline(_MAX_LINE_BYTES):
-                self._lines.put(_lines.decode(line))
+            with stdout:
+                while line := stdout.readline(_MAX_LINE_BYTES):
+                    self._lines.put(_lines.decode(line))
         except msgspec.MsgspecError as err:
             self._lines.put(f"the trial said what is no report: {err}")
         self._lines.put(f"the trial {describe_exit(self._process.wait())}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from seaway._core import Plane
 from seaway.clock import Clock
 from seaway.engines import registry, tensorflow
+from seaway.engines.choice import Preferences
 from seaway.repository.config_file import ConfigFilePoller
 from seaway.repository.model_repository import ModelRepository
 from seaway.serving.batching import BatchingPoller, BatchingRules
@@ -96,7 +97,7 @@ def assemble(settings: ServerSettings, clock: Clock) -> Server:
     plane = Plane(plane_settings(settings))
     options = _load_options(settings)
     # The fork server has TensorFlow's library open, which workers of other engines have no use for.
-    launcher = WorkerLauncher(options.library, use_fork_server=options.engine == registry.TENSORFLOW)
+    launcher = WorkerLauncher(options.library, use_fork_server=options.engines.engine == registry.TENSORFLOW)
     served = ServedVersions()
     publisher = Publisher(plane, served)
     batching = BatchingRules(settings.batching, usable_cores())
@@ -114,10 +115,12 @@ def assemble(settings: ServerSettings, clock: Clock) -> Server:
 def _load_options(settings: ServerSettings) -> LoadOptions:
     engine, models = settings.engine, settings.models
     iterations = models.num_request_iterations_for_warmup or 1
-    registry.require(engine.engine)
+    preferences = Preferences(engine.engine, engine.prefer_tflite_model)
+    for name in preferences.engines:
+        registry.require(name)
     is_tensorflow = engine.engine == registry.TENSORFLOW
     return LoadOptions(
-        engine=engine.engine,
+        engines=preferences,
         engine_options=engine_options(engine, usable_cores()),
         library=str(tensorflow.find(engine.tensorflow_library).library) if is_tensorflow else "",
         tags=engine.saved_model_tags,

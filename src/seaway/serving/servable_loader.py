@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from seaway import errors
 from seaway._core import Plane, StatusError
+from seaway.engines.choice import Preferences, choose, model_files
 from seaway.engines.engine import EngineOptions
 from seaway.repository.loader import OnFailure
 from seaway.repository.source import AspiredVersion
@@ -42,7 +43,7 @@ _PROOF_TIMEOUT_S = 30.0
 class LoadOptions:
     """How every version is loaded."""
 
-    engine: str
+    engines: Preferences
     engine_options: EngineOptions
     library: str
     tags: tuple[str, ...]
@@ -79,6 +80,7 @@ class ServableLoader:
         self._on_failure = on_failure
         self._lock = threading.Lock()
         self._is_cancelled = False
+        self._engine = ""
         self._channel: int | None = None
         self._worker: WorkerProcess | None = None
         self._served: Served | None = None
@@ -89,6 +91,7 @@ class ServableLoader:
         Raises:  SeawayError - with the reason; everything of the attempt is given back.
         """
         started = time.monotonic()
+        self._engine = choose(self._site.options.engines, model_files(self._version.path))
         try:
             rules = self._site.batching.rules(self._version.id.name, self._version.path)
             channel, descriptors = self._open_channel(rules)
@@ -153,7 +156,7 @@ class ServableLoader:
             threads=options.concurrency,
             session_config=options.session_config,
             custom_ops=options.custom_ops,
-            engine=options.engine,
+            engine=self._engine,
             engine_options=options.engine_options,
         )
 
@@ -192,7 +195,7 @@ class ServableLoader:
             channel=channel,
             worker=worker,
             is_shared=self._site.workers.is_shared,
-            engine=self._site.options.engine,
+            engine=self._engine,
             load_seconds=seconds,
             path=self._version.path,
             rules=rules,

@@ -22,6 +22,7 @@ from pathlib import Path
 from queue import LifoQueue
 from typing import Any
 
+import ml_dtypes  # noqa: F401 - without it, the package cannot name the types that numpy lacks
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 

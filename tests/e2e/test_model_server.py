@@ -1,7 +1,7 @@
 """What TensorFlow Serving's own integration test checks of `tensorflow_model_server`, asked of ours.
 
-Written anew from what it checks; two of its tests need what only Google's build has (TFLite flags, profiler traces)
-and are answered by the tests of the flags.
+Written anew from what it checks; one of its tests needs what only Google's build has (profiler traces) and is answered
+by the tests of the flags.
 
 Source: tensorflow_serving/model_servers/tensorflow_model_server_test.py
 """

@@ -29,7 +29,7 @@ from ai_edge_litert.interpreter import Interpreter
 from seaway.engines.element_types import NUMPY, STRING, number_named
 from seaway.engines.engine import Array, EngineOptions, Model
 from seaway.engines.litert_file import keeps_state, metadata_signatures, short_names
-from seaway.engines.signatures import DEFAULT, FREE, PREDICT, Signature, TensorSpec, check_shapes, read, written
+from seaway.engines.signatures import DEFAULT, FREE, PREDICT, Signature, TensorSpec, check_shapes, fits, read, written
 from seaway.errors import DataLoss, FailedPrecondition, Internal, InvalidArgument, SeawayError, Unimplemented
 from seaway.protos import message
 
@@ -88,7 +88,7 @@ class LiteRtModel:
 
         Raises:  InvalidArgument - the graph cannot take these shapes; Internal - LiteRT's words.
         """
-        check_shapes(self._signatures[signature], inputs)
+        _check_shapes(self._signatures[signature], inputs)
         session = self._idle.get()
         try:
             answer = session.run(signature, inputs)
@@ -168,6 +168,21 @@ class _Session:
         for name, (given, answered) in chosen.items():
             self.signatures[name] = Signature(_specs(given), _specs(answered))
             self._runners[name] = _numbered(interpreter, _Tensors(_numbers(given), _numbers(answered)))
+
+
+def _check_shapes(signature: Signature, inputs: Mapping[str, Array]) -> None:
+    """Refuse inputs that do not fit their signature; trailing dimensions of 1 may be missing.
+
+    Clients of TensorFlow Serving send [2.0] where [[2.0]] is declared, and graphs of element-wise operations answer that. Any other rank would be cut into rows of the declared width, and answered with something.
+
+    Raises:  InvalidArgument - names the input, its shape and what is expected.
+    """
+    for name, array in inputs.items():
+        expected = signature.inputs[name].shape or ()
+        # At least one dimension must be there: a number alone says nothing of rows.
+        missing = len(expected) - array.ndim if array.ndim else 0
+        if not fits(array.shape + (1,) * missing, expected):
+            check_shapes(signature, {name: array})
 
 
 def _interpreter(content: bytes, threads: int, file: Path) -> Any:

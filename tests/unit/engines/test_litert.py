@@ -203,6 +203,28 @@ def test_shapes_that_do_not_fit_each_other_are_refused_and_the_next_run_is_answe
     assert model.run(DEFAULT, {"a": floats(2), "b": -floats(2)}, ("sum",))["sum"].tolist() == [0.0, 0.0]
 
 
+@pytest.mark.parametrize(
+    ("name", "x", "expected"),
+    [
+        pytest.param("half_plus_two", [2.0], [3.0], id="a-trailing-one-may-be-missing"),
+        pytest.param("half_plus_two", [2.0, 4.0], [3.0, 4.0], id="of-several-rows-too"),
+        pytest.param("half_plus_two", [[[2.0]]], None, id="one-too-many"),
+        pytest.param("half_plus_two", 2.0, None, id="nothing-of-the-rows"),
+        pytest.param("matmul", [1.0, 2.0, 3.0], None, id="a-missing-dimension-that-is-no-one"),
+        pytest.param("scalar", [1.0], None, id="not-a-scalar"),
+    ],
+)
+def test_only_trailing_dimensions_of_one_may_be_missing(
+    load: Load, name: str, x: object, expected: list[float] | None
+) -> None:
+    model, inputs = load(name), {"x": np.array(x, np.float32)}
+    if expected is not None:
+        assert model.run(DEFAULT, inputs, ("y",))["y"].tolist() == expected
+        return
+    with pytest.raises(InvalidArgument, match=r"'x' has shape .*; expected "):
+        model.run(DEFAULT, inputs, ("y",))
+
+
 def test_a_run_that_fails_says_so_in_litert_words_and_the_next_is_answered(load: Load) -> None:
     model = load("strings", threads=1)
     text = np.array([b"t"], object)

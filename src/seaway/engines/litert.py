@@ -173,7 +173,8 @@ class _Session:
 def _check_shapes(signature: Signature, inputs: Mapping[str, Array]) -> None:
     """Refuse inputs that do not fit their signature; trailing dimensions of 1 may be missing.
 
-    Clients of TensorFlow Serving send [2.0] where [[2.0]] is declared, and graphs of element-wise operations answer that. Any other rank would be cut into rows of the declared width, and answered with something.
+    Clients of TensorFlow Serving send [2.0] where [[2.0]] is declared, and element-wise graphs answer that. Any other
+    rank would be cut into rows of the declared width, and answered with something.
 
     Raises:  InvalidArgument - names the input, its shape and what is expected.
     """

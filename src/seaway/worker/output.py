@@ -2,7 +2,8 @@
 
 TensorFlow marks its lines `I`, `W`, `E` or `F`, in two layouts (LiteRT writes words), and is loud about what is not
 wrong: its errors are logged as warnings, and what TF_CPP_MIN_LOG_LEVEL asks to leave out is left out here too, because
-TensorFlow itself ignores it while it starts. Anything else a worker prints is a warning: it should not have printed at all.
+TensorFlow itself ignores it while it starts. Anything else a worker prints is a warning: it should not have printed at
+all.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from queue import LifoQueue
 from typing import Any
@@ -37,6 +38,7 @@ MODEL_FILE = "model.tflite"
 
 _SHOWN_CHARACTERS = 400
 _PROOF_ROWS = 3
+_LARGEST_PROOF_ROW = 1 << 22
 _RELATIVE, _ABSOLUTE = 1e-3, 1e-5
 # What the interpreter says when a graph cannot take the shapes of its inputs; nothing else changes between runs.
 _SHAPES_AT_FAULT = "failed to prepare"
@@ -127,7 +129,7 @@ class _Session:
                 self._take_signatures(interpreter)
             else:
                 self._take_main_graph(interpreter, metadata_signatures(content))
-        except (ValueError, RuntimeError) as err:
+        except (TypeError, ValueError, RuntimeError) as err:  # the first: of a name that is not text
             raise FailedPrecondition(f"LiteRT cannot serve {file}: {_words(err)}") from err
 
     def run(self, signature: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -284,12 +286,13 @@ def _proven(session: _Session, name: str, signature: Signature) -> Signature:
 
 
 def _is_of_one_row(signature: Signature) -> bool:
-    """Tell whether every tensor has a leading 1 and inputs can be made up: nothing free, and numbers only."""
+    """Tell whether every tensor has a leading 1 and inputs can be made up: nothing free, numbers only, not too many."""
     inputs, outputs = signature.inputs.values(), signature.outputs.values()
     return (
         bool(inputs)
         and all(spec.shape and spec.shape[0] == 1 for spec in (*inputs, *outputs))
-        and all(spec.dtype != STRING and FREE not in (spec.shape or ()) for spec in inputs)
+        and all(spec.dtype != STRING and prod(spec.shape or ()) <= _LARGEST_PROOF_ROW for spec in inputs)
+        and all(FREE not in (spec.shape or ()) for spec in inputs)
     )
 
 

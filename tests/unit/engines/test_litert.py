@@ -150,6 +150,26 @@ def test_a_leading_one_that_the_graph_counts_on_stays_and_more_rows_are_refused(
     assert model.run(DEFAULT, {alias: np.ones(spec.shape, np.float32)}, ("y",))["y"].shape[0] == 1
 
 
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "is_tried"),
+    [
+        pytest.param({"x": TensorSpec(FLOAT, (1, 3))}, {"y": TensorSpec(FLOAT, (1,))}, True, id="all-of-one-row"),
+        pytest.param({"x": TensorSpec(FLOAT, (-1, 3))}, {"y": TensorSpec(FLOAT, (-1,))}, False, id="free-already"),
+        pytest.param({"x": TensorSpec(FLOAT, (1, 3))}, {"y": TensorSpec(FLOAT, ())}, False, id="one-answer-for-all"),
+        pytest.param({"x": TensorSpec(FLOAT, (1, -1))}, {"y": TensorSpec(FLOAT, (1,))}, False, id="another-free"),
+        pytest.param({"x": TensorSpec(7, (1,))}, {"y": TensorSpec(FLOAT, (1,))}, False, id="text-cannot-be-made-up"),
+        pytest.param({"x": TensorSpec(FLOAT, (1, 1 << 23))}, {"y": TensorSpec(FLOAT, (1,))}, False, id="too-many"),
+        pytest.param({}, {"y": TensorSpec(FLOAT, (1,))}, False, id="no-inputs"),
+    ],
+)
+def test_only_rows_that_can_be_made_up_are_tried(
+    load_file: Load, inputs: dict[str, TensorSpec], outputs: dict[str, TensorSpec], is_tried: bool
+) -> None:
+    from seaway.engines.litert import _is_of_one_row  # noqa: PLC0415 - imports the package
+
+    assert _is_of_one_row(Signature(inputs, outputs)) is is_tried
+
+
 def test_strings_go_in_and_out_as_they_are(load: Load) -> None:
     texts = np.empty(3, object)
     texts[:] = [b"a\xff\x00b", b"", b"c"]

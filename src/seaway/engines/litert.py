@@ -18,7 +18,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
+from functools import partial
 from pathlib import Path
 from queue import LifoQueue
 from typing import Any
@@ -27,19 +27,17 @@ import ml_dtypes  # noqa: F401 - without it, the package cannot name the types t
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from seaway.engines.element_types import NUMPY, STRING, number_named
+from seaway.engines.element_types import STRING, number_named
 from seaway.engines.engine import Array, EngineOptions, Model
 from seaway.engines.litert_file import keeps_state, metadata_signatures, short_names
+from seaway.engines.litert_rows import with_free_rows
 from seaway.engines.signatures import DEFAULT, FREE, PREDICT, Signature, TensorSpec, check_shapes, fits, read, written
-from seaway.errors import DataLoss, FailedPrecondition, Internal, InvalidArgument, SeawayError, Unimplemented
+from seaway.errors import DataLoss, FailedPrecondition, Internal, InvalidArgument, Unimplemented
 from seaway.protos import message
 
 MODEL_FILE = "model.tflite"
 
 _SHOWN_CHARACTERS = 400
-_PROOF_ROWS = 3
-_LARGEST_PROOF_ROW = 1 << 22
-_RELATIVE, _ABSOLUTE = 1e-3, 1e-5
 # What the interpreter says when a graph cannot take the shapes of its inputs; nothing else changes between runs.
 _SHAPES_AT_FAULT = "failed to prepare"
 
@@ -61,7 +59,10 @@ class LiteRtEngine:
         # Read, not mapped: a file that is overwritten in place must not reach into a running model.
         content = file.read_bytes()
         first = _Session(content, options.intra_op_threads, file)
-        signatures = {name: _proven(first, name, signature) for name, signature in first.signatures.items()}
+        signatures = {
+            name: with_free_rows(name, signature, partial(first.run, name))
+            for name, signature in first.signatures.items()
+        }
         others = range(1, _interpreters(content, options, file))
         sessions = [first, *(_Session(content, options.intra_op_threads, file) for _ in others)]
         return LiteRtModel(sessions, _answered(signatures, first.method_names))
@@ -259,64 +260,6 @@ def _answered(signatures: Mapping[str, Signature], method_names: Mapping[str, st
     for name, method_name in method_names.items():
         whole.signature_def[name].method_name = method_name
     return bytes(whole.SerializeToString())
-
-
-def _proven(session: _Session, name: str, signature: Signature) -> Signature:
-    """Return a signature with its leading ones made free, if joined rows are answered as single ones."""
-    if not _is_of_one_row(signature):
-        return signature
-    rows = _generated(signature.inputs)
-    try:
-        joined = session.run(name, rows)
-        parts = [
-            session.run(name, {each: array[index : index + 1] for each, array in rows.items()})
-            for index in range(_PROOF_ROWS)
-        ]
-    except SeawayError as err:
-        print(f"seaway: signature '{name}' stays at one row a request: {err.message}", file=sys.stderr, flush=True)
-        return signature
-    if not all(_same(array, [part[each] for part in parts]) for each, array in joined.items()):
-        print(
-            f"seaway: signature '{name}' stays at one row a request: joined rows are answered differently",
-            file=sys.stderr,
-            flush=True,
-        )
-        return signature
-    return Signature(_freed(signature.inputs), _freed(signature.outputs))
-
-
-def _is_of_one_row(signature: Signature) -> bool:
-    """Tell whether every tensor has a leading 1 and inputs can be made up: nothing free, numbers only, not too many."""
-    inputs, outputs = signature.inputs.values(), signature.outputs.values()
-    return (
-        bool(inputs)
-        and all(spec.shape and spec.shape[0] == 1 for spec in (*inputs, *outputs))
-        and all(spec.dtype != STRING and prod(spec.shape or ()) <= _LARGEST_PROOF_ROW for spec in inputs)
-        and all(FREE not in (spec.shape or ()) for spec in inputs)
-    )
-
-
-def _generated(inputs: Mapping[str, TensorSpec]) -> dict[str, Array]:
-    random = np.random.default_rng(1)
-    made = {}
-    for name, spec in inputs.items():
-        dtype, shape = NUMPY[spec.dtype], (_PROOF_ROWS, *(spec.shape or ())[1:])
-        values = random.standard_normal(shape) if dtype.kind in "fc" else random.integers(0, 2, shape)
-        made[name] = values.astype(dtype)
-    return made
-
-
-def _same(joined: Array, parts: Sequence[Array]) -> bool:
-    expected = np.concatenate(parts)
-    if joined.shape != expected.shape:
-        return False
-    if joined.dtype.kind not in "fc":
-        return bool(np.array_equal(joined, expected))
-    return bool(np.allclose(joined, expected, _RELATIVE, _ABSOLUTE, equal_nan=True))
-
-
-def _freed(specs: Mapping[str, TensorSpec]) -> dict[str, TensorSpec]:
-    return {name: TensorSpec(spec.dtype, (FREE, *(spec.shape or ())[1:])) for name, spec in specs.items()}
 
 
 def _words(err: Exception) -> str:

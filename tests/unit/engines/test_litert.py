@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from seaway.engines.engine import EngineOptions
+from seaway.engines.litert_rows import is_of_one_row
 from seaway.engines.signatures import DEFAULT, Signature, TensorSpec, read
 from seaway.errors import DataLoss, FailedPrecondition, Internal, InvalidArgument, SeawayError, Unimplemented
 from seaway.protos import message
@@ -163,11 +164,9 @@ def test_a_leading_one_that_the_graph_counts_on_stays_and_more_rows_are_refused(
     ],
 )
 def test_only_rows_that_can_be_made_up_are_tried(
-    load_file: Load, inputs: dict[str, TensorSpec], outputs: dict[str, TensorSpec], is_tried: bool
+    inputs: dict[str, TensorSpec], outputs: dict[str, TensorSpec], is_tried: bool
 ) -> None:
-    from seaway.engines.litert import _is_of_one_row  # noqa: PLC0415 - imports the package
-
-    assert _is_of_one_row(Signature(inputs, outputs)) is is_tried
+    assert is_of_one_row(Signature(inputs, outputs)) is is_tried
 
 
 def test_strings_go_in_and_out_as_they_are(load: Load) -> None:

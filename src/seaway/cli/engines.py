@@ -80,7 +80,7 @@ def remarks(versions: list[dict[str, Any]]) -> Iterator[str]:
 def _rows(version: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     choice = version.get("engine_choice", {"state": "chosen by the settings"})
     tried = choice.get("tried", [])
-    before = next((each["before"] for each in tried if "before" in each), {})
+    before: dict[str, float] = next((each["before"] for each in tried if "before" in each), {})
     number, running = str(version["version"]), version["engine"]
     if running == choice.get("before", running):
         yield (number, running, f"serves ({choice['state']})", *_figures(before), "", "", choice.get("why", ""))

@@ -12,12 +12,13 @@ from pathlib import Path
 from seaway._core import Plane
 from seaway.clock import Clock
 from seaway.engines import registry, tensorflow
+from seaway.engines.choice import AUTO, Preferences, usable_engines
 from seaway.errors import FailedPrecondition
 from seaway.repository.config_file import ConfigFilePoller
 from seaway.repository.model_repository import ModelRepository
 from seaway.serving.batching import BatchingPoller, BatchingRules
 from seaway.serving.engine_options import engine_options
-from seaway.serving.engine_plan import AUTO, EnginePlans, usable_engines
+from seaway.serving.engine_plan import EnginePlans
 from seaway.serving.instance import LoadOptions
 from seaway.serving.measure import Measurer
 from seaway.serving.plane_events import PlaneEvents
@@ -128,14 +129,19 @@ def _engine_plans(settings: ServerSettings, options: LoadOptions, batching: Batc
     # TensorFlow's own operations have no counterpart elsewhere.
     has_trials = settings.trials.enabled and not settings.engine.custom_op_libraries
     kept = Decisions(settings.engine.cache_directory) if has_trials else None
-    return EnginePlans(settings.engine.engine, options, batching, usable_engines(bool(options.library)), kept)
+    usable = usable_engines(bool(options.library))
+    return EnginePlans(_preferences(settings.engine), options, batching, usable, kept)
+
+
+def _preferences(engine: Engine) -> Preferences:
+    return Preferences(engine.engine, engine.prefer_tflite_model)
 
 
 def _load_options(settings: ServerSettings) -> LoadOptions:
     engine, models = settings.engine, settings.models
     iterations = models.num_request_iterations_for_warmup or 1
-    if engine.engine != AUTO:
-        registry.require(engine.engine)
+    for name in _preferences(engine).engines:
+        registry.require(name)
     return LoadOptions(
         engine=engine.engine,
         engine_options=engine_options(engine, usable_cores()),

@@ -9,10 +9,9 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
-from pathlib import Path
 
-from seaway.engines import registry, tensorflow
+from seaway.engines import tensorflow
+from seaway.engines.choice import AUTO, Preferences, can_convert, candidates, choose, is_stand_in, model_files
 from seaway.engines.registry import TENSORFLOW
 from seaway.errors import SeawayError
 from seaway.repository.ids import ServableId
@@ -24,11 +23,6 @@ from seaway.serving.trial.decisions import Decisions
 from seaway.serving.trial.outcome import Decision
 
 log = logging.getLogger(__name__)
-
-AUTO = "auto"
-_ONNX = "onnx"
-_OPENVINO = "openvino"
-_CONVERTERS = ("tensorflow", "tf2onnx")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,64 +38,19 @@ class EnginePlan:
     """Whether the engines stand in for TensorFlow, which is not installed."""
 
 
-def natural_engines(files: frozenset[str], usable: frozenset[str]) -> tuple[str, ...]:
-    """Return the engine that takes what a version directory holds as it is meant; where that is missing, all others.
-
-    Where nothing is usable, it is the engine that is missing, whose error says what to install.
-    """
-    if files & set(registry.KINDS[TENSORFLOW].files):
-        order: tuple[str, ...] = (TENSORFLOW, _OPENVINO, _ONNX)
-    elif "model.onnx" in files:
-        order = (_ONNX, _OPENVINO)
-    else:
-        order = tuple(name for name, kind in registry.KINDS.items() if files & set(kind.files)) or (TENSORFLOW,)
-    if order[0] in usable:
-        return order[:1]
-    return tuple(name for name in order if name in usable) or order[:1]
-
-
-def candidates(files: frozenset[str], base: str, usable: frozenset[str], can_convert: bool) -> tuple[str, ...]:
-    """Return the engines worth a trial in place of `base`."""
-    others = {_ONNX, _OPENVINO} & usable - {base} if base in {TENSORFLOW, _ONNX, _OPENVINO} else set()
-    if "model.onnx" not in files and not can_convert:
-        others -= {_ONNX}
-    return tuple(sorted(others))
-
-
-def usable_engines(has_tensorflow: bool) -> frozenset[str]:
-    """Return the engines whose packages are installed."""
-    found = {name for name, kind in registry.KINDS.items() if not kind.package or _is_installed(kind.package)}
-    return frozenset(found if has_tensorflow else found - {TENSORFLOW})
-
-
-def _is_installed(package: str) -> bool:
-    try:
-        return find_spec(package) is not None
-    except ImportError:
-        return False
-
-
-def can_convert() -> bool:
-    """Tell whether a SavedModel can be converted to ONNX here."""
-    return all(_is_installed(package) for package in _CONVERTERS)
-
-
-def files_in(path: Path) -> frozenset[str]:
-    """Return the names in a version directory; none when it cannot be read."""
-    try:
-        return frozenset(entry.name for entry in path.iterdir())
-    except OSError:
-        return frozenset()
-
-
 class EnginePlans:
     """Makes plans, and remembers engines that failed while they served."""
 
     def __init__(
-        self, choice: str, base: LoadOptions, rules: BatchingRules, usable: frozenset[str], kept: Decisions | None
+        self,
+        preferences: Preferences,
+        base: LoadOptions,
+        rules: BatchingRules,
+        usable: frozenset[str],
+        kept: Decisions | None,
     ) -> None:
-        """`choice` is the engine of the settings; `base` what every engine is told; no `kept`, no trials."""
-        self._choice = choice
+        """`base` is what every engine is told; no `kept`, no trials."""
+        self._preferences = preferences
         self._base = base
         self._rules = rules
         self._usable = usable
@@ -116,11 +65,13 @@ class EnginePlans:
 
     def candidates(self, version: AspiredVersion) -> tuple[str, ...]:
         """Return the engines to try in place of the first of the version's plan."""
-        if self._choice != AUTO or self._kept is None:
+        if self._preferences.engine != AUTO or self._kept is None:
             return ()
         plan = self.plan(version)
         return (
-            () if plan.is_unproven else candidates(files_in(version.path), plan.engines[0], self._usable, can_convert())
+            ()
+            if plan.is_unproven
+            else candidates(model_files(version.path), plan.engines[0], self._usable, can_convert())
         )
 
     def options(self, engine: str) -> LoadOptions:
@@ -134,18 +85,16 @@ class EnginePlans:
 
     def plan(self, version: AspiredVersion) -> EnginePlan:
         """Return the engines for a version; with trials this reads its files, once for each state they have."""
-        if self._choice != AUTO:
-            return EnginePlan((self._choice,))
-        files = files_in(version.path)
-        natural = natural_engines(files, self._usable)
-        is_stand_in = bool(files & set(registry.KINDS[TENSORFLOW].files)) and natural[0] != TENSORFLOW
-        if self._kept is None or is_stand_in:
-            return EnginePlan(natural, is_unproven=is_stand_in)
+        files = model_files(version.path)
+        engines = choose(self._preferences, files, self._usable)
+        is_unproven = self._preferences.engine == AUTO and is_stand_in(engines[0], files)
+        if self._preferences.engine != AUTO or self._kept is None or is_unproven:
+            return EnginePlan(engines, is_unproven=is_unproven)
         place = (version.id, str(version.path), version.fingerprint)
         with self._lock:
             known = self._plans.get(place)
         if known is None:
-            known = self._looked_up(version, natural, self._kept)
+            known = self._looked_up(version, engines, self._kept)
             with self._lock:
                 self._plans = {each: plan for each, plan in self._plans.items() if each[0] != version.id}
                 self._plans[place] = known

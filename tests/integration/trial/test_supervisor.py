@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from textwrap import dedent
 
@@ -80,7 +81,7 @@ def test_a_trial_that_hangs_is_ended_with_everything_it_started(tmp_path: Path) 
     )
     assert found == Tried("onnx", "failed", "the trial was ended: it took longer than 2 s")
     for pid in map(int, pids.read_text().split()):
-        eventually(lambda: is_gone(pid), bool, f"process {pid} is gone")
+        eventually(partial(is_gone, pid), bool, f"process {pid} is gone")
 
 
 def is_gone(pid: int) -> bool:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from seaway.engines.choice import AUTO, Preferences
 from seaway.engines.engine import EngineOptions
 from seaway.errors import FailedPrecondition, Unavailable
 from seaway.repository.ids import ServableId
 from seaway.repository.source import AspiredVersion
 from seaway.serving.batching import BatchingRules
-from seaway.serving.engine_plan import AUTO, EnginePlan, EnginePlans, candidates, natural_engines
+from seaway.serving.engine_plan import EnginePlan, EnginePlans
 from seaway.serving.instance import LoadOptions
 from seaway.serving.trial.decisions import Decisions
 from seaway.serving.trial.outcome import Decision
@@ -20,42 +21,6 @@ from seaway.settings.model_config import ModelConfig
 
 ALL = frozenset({"tensorflow", "onnx", "openvino", "python"})
 OPTIONS = LoadOptions("auto", EngineOptions(), "lib.so", ("serve",), b"", (), 2, 1 << 20, 10, 60.0, 5.0, 1)
-
-
-@pytest.mark.parametrize(
-    ("files", "usable", "expected"),
-    [
-        ({"saved_model.pb", "variables"}, ALL, ("tensorflow",)),
-        ({"saved_model.pb"}, ALL - {"tensorflow"}, ("openvino", "onnx")),
-        ({"saved_model.pb"}, {"onnx", "python"}, ("onnx",)),
-        ({"saved_model.pb"}, {"python"}, ("tensorflow",)),
-        ({"saved_model.pb", "model.onnx"}, ALL, ("tensorflow",)),
-        ({"model.onnx"}, ALL, ("onnx",)),
-        ({"model.onnx"}, ALL - {"onnx"}, ("openvino",)),
-        ({"model.py"}, ALL, ("python",)),
-        (set(), ALL, ("tensorflow",)),
-    ],
-)
-def test_a_version_is_loaded_by_the_engine_its_files_are_for(
-    files: set[str], usable: set[str], expected: tuple[str, ...]
-) -> None:
-    assert natural_engines(frozenset(files), frozenset(usable)) == expected
-
-
-@pytest.mark.parametrize(
-    ("files", "base", "usable", "converts", "expected"),
-    [
-        ({"saved_model.pb"}, "tensorflow", ALL, True, ("onnx", "openvino")),
-        ({"saved_model.pb"}, "tensorflow", ALL, False, ("openvino",)),
-        ({"saved_model.pb"}, "tensorflow", {"tensorflow"}, True, ()),
-        ({"model.onnx"}, "onnx", ALL, False, ("openvino",)),
-        ({"model.py"}, "python", ALL, True, ()),
-    ],
-)
-def test_the_others_that_could_take_the_files_are_tried(
-    files: set[str], base: str, usable: set[str], converts: bool, expected: tuple[str, ...]
-) -> None:
-    assert candidates(frozenset(files), base, frozenset(usable), converts) == expected
 
 
 @pytest.fixture
@@ -69,7 +34,9 @@ def version(tmp_path: Path) -> AspiredVersion:
 def plans(
     tmp_path: Path, choice: str = AUTO, usable: frozenset[str] = ALL, options: LoadOptions = OPTIONS
 ) -> EnginePlans:
-    return EnginePlans(choice, options, BatchingRules(Batching(), 2), usable, Decisions(str(tmp_path / "cache")))
+    return EnginePlans(
+        Preferences(choice), options, BatchingRules(Batching(), 2), usable, Decisions(str(tmp_path / "cache"))
+    )
 
 
 def test_a_named_engine_is_the_only_one_and_nothing_is_tried(tmp_path: Path, version: AspiredVersion) -> None:

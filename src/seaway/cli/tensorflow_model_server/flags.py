@@ -15,7 +15,7 @@ from typing import Literal
 
 Value = bool | int | float | str
 Kind = Literal["bool", "int32", "int64", "float", "string"]
-Effect = Literal["same", "partly", "none", "not supported yet", "refused"]
+Effect = Literal["same", "partly", "none", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,17 +168,16 @@ FLAGS: tuple[Flag, ...] = (
         "bool",
         False,
         "Serve model.tflite where a version has one.",
-        "not supported yet",
-        "The SavedModel beside it is served.",
-        stated=False,
+        "same",
+        "It is served by LiteRT (docs/engines.md), under the names of the file's own signatures.",
     ),
     Flag(
         "num_tflite_pools",
         "int32",
         1,
         "Pools of TensorFlow Lite interpreters.",
-        "not supported yet",
-        "There is no TensorFlow Lite engine.",
+        "same",
+        "Interpreters per version; no more are made than runs in flight.",
         per_core=True,
     ),
     Flag(
@@ -186,9 +185,8 @@ FLAGS: tuple[Flag, ...] = (
         "int32",
         1,
         "Interpreters in each of those pools.",
-        "not supported yet",
-        "There is no TensorFlow Lite engine.",
-        stated=1,
+        "partly",
+        "A version has the product of the two. Requests are joined and split by batching, whatever this number is.",
     ),
     Flag("enable_signature_method_name_check", "bool", False, "Check the method name of a signature on each call."),
     Flag("xla_cpu_compilation_enabled", "bool", False, "Compile graphs with XLA on the CPU."),
@@ -239,7 +237,6 @@ _ENDS: dict[Effect, Callable[[Flag], str]] = {
     "same": lambda flag: flag.note or "As in TensorFlow Serving.",
     "partly": lambda flag: f"Partly: {flag.note}",
     "none": lambda flag: f"Accepted, no effect. {flag.note}",
-    "not supported yet": lambda flag: f"Accepted, not supported yet. {flag.note}",
     "refused": lambda flag: f"Refused. {flag.note}",
 }
 

@@ -10,13 +10,14 @@ from typing import Any, cast
 
 import pytest
 
+from seaway.engines.choice import AUTO, Preferences
 from seaway.engines.engine import EngineOptions
 from seaway.errors import FailedPrecondition, SeawayError
 from seaway.repository.ids import ServableId
 from seaway.repository.source import AspiredVersion
 from seaway.repository.states import ServableState, State
 from seaway.serving.batching import BatchingRules
-from seaway.serving.engine_plan import AUTO, EnginePlans
+from seaway.serving.engine_plan import EnginePlans
 from seaway.serving.instance import LoadOptions
 from seaway.serving.served import Served, ServedVersions
 from seaway.serving.trial.decisions import Decisions
@@ -65,7 +66,9 @@ class Setting:
         self.version = AspiredVersion(ServableId("m", 1), path, ModelConfig("m", str(path.parent)), "f")
         self.served = ServedVersions()
         self.plane = RecordingPlane()
-        self.plans = EnginePlans(AUTO, OPTIONS, BatchingRules(Batching(), 2), USABLE, Decisions(str(self.cache / "c")))
+        self.plans = EnginePlans(
+            Preferences(AUTO), OPTIONS, BatchingRules(Batching(), 2), USABLE, Decisions(str(self.cache / "c"))
+        )
         self.published: list[object] = []
         work = Surroundings(cast(Any, self.plane), self.served, self.plans, self._publish, FakeClock())
         self.tuner = Tuner(Trials(), work, self._trial)

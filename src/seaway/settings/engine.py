@@ -18,9 +18,10 @@ class Engine:
     engine: EngineName = setting(
         "auto",
         "What runs the models: TensorFlow, ONNX Runtime (a `model.onnx`, or a SavedModel that is converted once), "
-        "OpenVINO (reads the SavedModel), LiteRT (a `model.tflite`), or a class of your own in `model.py`. `auto` takes "
-        "the engine that the files are for, and changes to another that is proven to answer the same and measured to "
-        "be faster; the program `tensorflow_model_server` is `tensorflow` unless told otherwise. See docs/engines.md.",
+        "OpenVINO (reads the SavedModel), LiteRT (a `model.tflite`), or a class of your own in `model.py`. `auto` "
+        "takes the engine that the files are for, and changes to another that is proven to answer the same and "
+        "measured to be faster; the program `tensorflow_model_server` is `tensorflow` unless told otherwise. See "
+        "docs/engines.md.",
         flag="--engine",
         tensorflow_serving="engine",
     )

@@ -27,7 +27,7 @@ from bench import limits, lines, load, loading, machine, memory, overload, servi
 from bench.limits import Limit
 from bench.lines import Line
 from bench.load import Report
-from bench.models import SUBJECTS, saved_model
+from bench.models import SUBJECTS, Subject, saved_model
 from bench.overload import CASES, Case
 from bench.rows import ROWS, Row
 from bench.serving import SYNCHRONOUS, Conditions, Told, Variant, variant
@@ -67,7 +67,7 @@ def arguments(given: Sequence[str] | None = None) -> Options:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", metavar="NAME", help=f"measure only this: {', '.join(NAMES)}")
-    parser.add_argument("--engines", default="tensorflow,openvino", help="engines to serve with (tensorflow,openvino)")
+    parser.add_argument("--engines", default="tensorflow,auto", help="engines to serve with (tensorflow,auto)")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each row (3)")
     parser.add_argument("--out", type=Path, default=machine.CHECKOUT / "artifacts" / "bench", help="output directory")
     parser.add_argument("--serve", action="append", default=[], metavar="FLAG", help="a flag for every `seaway serve`")
@@ -114,7 +114,7 @@ def main() -> int:
 
 def _measure(options: Options, told: Told) -> tuple[dict[str, Any], list[Line]]:
     reports = _rows(options, told)
-    limited = _limits(options, told)
+    limited = _limits(options, reports, told)
     found = [line for row in options.rows for line in lines.row_lines(row, reports, limited)]
     overloads: dict[str, Any] = {}
     for case in options.cases:
@@ -146,17 +146,30 @@ def _served(options: Options, how: Variant, rows: Sequence[Row], told: Told) -> 
     return serving.measure(directory, rows, how, Conditions(options.serve, options.rounds, told))
 
 
-def _limits(options: Options, told: Told) -> dict[str, dict[str, Limit]]:
-    subjects = {row.subject.name: row.subject for row in options.rows}
+def _limits(
+    options: Options, reports: Mapping[str, Mapping[str, Sequence[Report]]], told: Told
+) -> dict[str, dict[str, Limit]]:
+    """Measure by itself each engine that served, once for each model that it served."""
     found: dict[str, dict[str, Limit]] = {engine: {} for engine in options.engines}
+    measured: dict[tuple[str, str], Limit | None] = {}
     for engine in options.engines:
-        for name, subject in subjects.items():
-            told(f"{engine} by itself: {name}")
-            try:
-                found[engine][name] = limits.best(limits.measure(engine, subject))
-            except load.LoadFailed as failed:
-                told(f"{engine} by itself: {name}: {failed}")
+        for row in options.rows:
+            ran = next((report["engine"] for report in reports[engine][row.name]), engine)
+            key = (ran, row.subject.name)
+            if key not in measured:
+                measured[key] = _limit(ran, row.subject, told)
+            if (limit := measured[key]) is not None:
+                found[engine][row.subject.name] = limit
     return found
+
+
+def _limit(engine: str, subject: Subject, told: Told) -> Limit | None:
+    told(f"{engine} by itself: {subject.name}")
+    try:
+        return limits.best(limits.measure(engine, subject))
+    except load.LoadFailed as failed:
+        told(f"{engine} by itself: {subject.name}: {failed}")
+        return None
 
 
 def _empty(directory: Path) -> Path:

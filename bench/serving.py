@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import load, processes
+from bench import load, machine, processes
 from bench.load import Load, Report
 from bench.models import Store, Subject, as_named
 from bench.rows import Row
+from tests.eventually import eventually
 from tests.server import Server, config_text
 
 Told = Callable[[str], None]
@@ -31,9 +32,19 @@ class Variant:
     synchronous: bool = False
 
 
+AUTO = "auto"
+DECIDED_S = 600.0
+"""The longest that trials of engines are waited for."""
+
+
 def variant(engine: str) -> Variant:
-    """The server with an engine."""
-    return Variant(engine, (f"--engine={engine}",))
+    """The server with an engine; what `auto` decided in an earlier run is remembered beside the models."""
+    if engine != AUTO:
+        return Variant(engine, (f"--engine={engine}",))
+    cache = machine.CHECKOUT / ".cache" / "engines"
+    return Variant(
+        AUTO, ("--engine=auto", "--engine-trials", "--engine-trials-delay-s=0", f"--engine-cache-directory={cache}")
+    )
 
 
 SYNCHRONOUS = Variant("synchronous", ("--engine=tensorflow", "--no-batching"), synchronous=True)
@@ -69,15 +80,34 @@ def measure(directory: Path, rows: Sequence[Row], how: Variant, conditions: Cond
     subjects = list({row.subject.name: row.subject for row in rows}.values())
     reports: dict[str, list[Report]] = {row.name: [] for row in rows}
     with serving(directory, subjects, [*how.flags, *conditions.flags]) as server:
+        engines = _settled(server, subjects, conditions.told) if how.name == AUTO else {}
         loads = {row.name: load_of(row, server) for row in rows}
         for number in range(1, conditions.rounds + 1):
             for row in rows:
                 conditions.told(f"{how.name}, round {number} of {conditions.rounds}: {row.title}")
                 try:
-                    reports[row.name].append(_measured(server, loads[row.name]))
+                    report = _measured(server, loads[row.name])
+                    engine = engines.get(row.subject.name, how.name)
+                    reports[row.name].append({**report, "engine": engine})
                 except load.LoadFailed as failed:  # an engine may not serve every model: the others still count
                     conditions.told(f"{row.title}: {failed}")
     return reports
+
+
+def _settled(server: Server, subjects: Sequence[Subject], told: Told) -> Mapping[str, str]:
+    """Wait until an engine has been decided on for every model, and return which."""
+    engines = {}
+    for subject in subjects:
+        told(f"auto: waiting for the decision about {subject.name}")
+        version = eventually(
+            lambda name=subject.name: next(iter(server.listing()[name].values())),
+            lambda found: found.get("engine_choice", {}).get("state") in {"decided", "remembered"},
+            f"the engine of {subject.name} is decided on",
+            DECIDED_S,
+        )
+        engines[subject.name] = version["engine"]
+        told(f"auto: {subject.name} is served on {version['engine']}: {version['engine_choice']['why']}")
+    return engines
 
 
 def load_of(row: Row, server: Server) -> Load:

@@ -19,6 +19,7 @@ mod base64_text;
 mod dense;
 mod elements;
 mod json;
+mod predict_at_once;
 mod small_floats;
 
 pub use service::service;

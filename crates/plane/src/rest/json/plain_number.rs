@@ -1,4 +1,4 @@
-//! The short way from a number's text to its value: a sign, digits, perhaps a point and digits, and no more than 64 bits hold.
+//! The short way from a number's text to its value: a sign, digits, perhaps a point and digits, and no more than 63 bits hold.
 //!
 //! Eight digits are taken at a time, whatever their number, so that the branches do not depend on how long a number is: that
 //! is what the processor cannot guess in a list of them. Anything else is nobody's here: exponents, many digits, the last bytes
@@ -12,8 +12,8 @@ use super::scanner::Scanner;
 const WINDOW: usize = 48;
 /// So many digits in front of a point are taken.
 const MAX_WHOLE_DIGITS: usize = 10;
-/// Any number of so many digits fits 63 bits.
-const MAX_DIGITS: usize = 18;
+/// Any number of so many digits fits 64 bits.
+const MAX_DIGITS: usize = 19;
 /// Powers of ten that are exact in a double.
 const POWERS: [f64; 20] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19];
@@ -112,9 +112,9 @@ fn plain(bytes: &[u8]) -> Option<Plain> {
                 break;
             }
         }
-        // Zeros in front of all digits count for none.
-        let digits = if value == 0 { number.fraction - 1 } else { len - usize::from(negative) + number.fraction };
-        if number.fraction == 0 || digits > MAX_DIGITS {
+        // A zero before the point counts for none.
+        let digits = number.fraction + if value == 0 { 0 } else { len - usize::from(negative) };
+        if number.fraction == 0 || digits > MAX_DIGITS || mantissa > i64::MAX as u64 {
             return None;
         }
         number.mantissa = mantissa as i64;

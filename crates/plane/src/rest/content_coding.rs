@@ -1,7 +1,7 @@
 //! Content codings: gzip and zstd, undone within bounds, and done for clients that ask.
 //!
-//! Pure functions over headers' texts and bytes. zstd is the reference library, bundled: a C compiler is needed for TLS anyway, and
-//! it packs and unpacks several times as fast as gzip.
+//! Pure functions over headers' texts and bytes. zstd is the reference library, compiled in: TLS needs a C compiler anyway, and
+//! it packs and unpacks two to four times as fast as gzip.
 //!
 //! Source: RFC 9110, 8.4.1 and 12.5.3 (codings, Accept-Encoding); RFC 8878 and RFC 9659 (zstd, its window in HTTP).
 

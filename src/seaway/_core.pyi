@@ -68,6 +68,18 @@ class Plane:
         Raises:  StatusError - the channel is not open.
         """
 
+    def predict(self, channel: int, request: bytes) -> bytes:
+        """Answer a serialized PredictRequest with a serialized PredictResponse on a channel that need not be published.
+
+        Raises:  StatusError - what a client would be told.
+        """
+
+    def pace(self, channel: int, requests: list[bytes], in_flight: int, seconds: float) -> str:
+        """Keep `in_flight` of the requests on their way; returns JSON `{"requests", "seconds", "p50_us", "p99_us"}`.
+
+        Raises:  StatusError - what the first request that failed was told.
+        """
+
     def set_batching(self, channel: int, rules: str) -> None:
         """Change how requests are joined, from the next run on.
 

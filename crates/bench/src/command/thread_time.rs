@@ -38,13 +38,12 @@ mod tests {
 
     #[test]
     fn only_threads_of_the_name_count() {
-        let work = || {
-            let mut before = of_threads("st-busy").expect("it can be listed");
+        let time = |name| of_threads(name).expect("threads can be listed");
+        let work = move || {
+            let begin = time("st-busy");
             // Until its clock has moved, however coarse it is.
-            while before == of_threads("st-busy").expect("it can be listed") {
-                before = before.min(of_threads("st-busy").expect("it can be listed"));
-            }
-            (of_threads("st-busy").unwrap_or_default(), of_threads("st-idle").unwrap_or_default())
+            while time("st-busy") == begin {}
+            (time("st-busy"), time("st-idle"))
         };
         let thread = std::thread::Builder::new().name("st-busy".into()).spawn(work).expect("a thread starts");
         let (busy, idle) = thread.join().expect("it does not panic");

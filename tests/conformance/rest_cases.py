@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests import zstd_frame
+
 HALF = "/v1/models/half_plus_two"
 PREDICT = f"{HALF}:predict"
 
@@ -87,6 +89,28 @@ ANSWERS: tuple[Rest, ...] = (
         gzip.compress(b'{"instances": [[1.0]]}'),
         answer={"predictions": [[2.5]]},
         headers={"Content_Encoding": "gzip"},
+    ),
+    Rest(
+        "zstd-body",
+        PREDICT,
+        zstd_frame.stored(b'{"instances": [[1.0]]}'),
+        answer={"predictions": [[2.5]]},
+        headers={"Content_Encoding": "zstd"},
+        only="seaway",
+    ),
+    Rest(
+        "zstd-frames-one-after-another",
+        PREDICT,
+        zstd_frame.stored(b'{"instances": ') + zstd_frame.stored(b"[[1.0]]}"),
+        answer={"predictions": [[2.5]]},
+        headers={"Content_Encoding": "ZSTD"},
+        only="seaway",
+    ),
+    Rest(
+        "a-list-after-lists-of-numbers",
+        IDENTITY,
+        signature("int64", "[[1, 2] , [3,4],[ 5, 6 ] ]"),
+        answer={"outputs": [[1, 2], [3, 4], [5, 6]]},
     ),
     Rest(
         "base64-in",
@@ -257,6 +281,42 @@ REFUSALS: tuple[Rest, ...] = (
         gzip.compress(b'{"instances": [[1.0]]}')[:-6],
         400,
         headers={"Content_Encoding": "gzip"},
+    ),
+    Rest(
+        "zstd-that-is-none",
+        PREDICT,
+        b"plain",
+        400,
+        "the request's body is not valid zstd",
+        headers={"Content_Encoding": "zstd"},
+        only="seaway",
+    ),
+    Rest(
+        "zstd-cut-short",
+        PREDICT,
+        zstd_frame.stored(b'{"instances": [[1.0]]}')[:-6],
+        400,
+        "the request's body is not valid zstd",
+        headers={"Content_Encoding": "zstd"},
+        only="seaway",
+    ),
+    Rest(
+        "zstd-of-a-window-beyond-8-mib",
+        PREDICT,
+        zstd_frame.spaces(zstd_frame.MAX_BLOCK_BYTES, window_log=24),
+        400,
+        "a window of up to 8 MiB",
+        headers={"Content_Encoding": "zstd"},
+        only="seaway",
+    ),
+    Rest(
+        "another-content-encoding",
+        PREDICT,
+        b"plain",
+        415,
+        "send gzip, zstd or none",
+        headers={"Content_Encoding": "br"},
+        only="seaway",
     ),
 )
 

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from tests import zstd_frame
 from tests.conformance.conftest import Subject
 from tests.conformance.rest_cases import ANSWERS, HALF, PATHS, PREDICT, REFUSALS, Rest, listed
 from tests.server import Answer, http
@@ -94,12 +95,28 @@ def test_a_gzip_bomb_is_refused_before_it_is_unpacked(subject: Subject) -> None:
     assert http(subject.url + PREDICT, listed(1)).status == 200
 
 
+def test_a_zstd_bomb_is_refused_before_it_is_unpacked(subject: Subject) -> None:
+    if subject.name != "seaway":
+        pytest.skip("TensorFlow Serving takes no zstd")
+    bomb = zstd_frame.spaces(120 * 2**20)
+    assert len(bomb) < 5_000
+    answer = http(subject.url + PREDICT, bomb, Content_Encoding="zstd")
+    assert answer.status == 413
+    assert http(subject.url + PREDICT, listed(1)).status == 200
+
+
 def test_an_answer_is_compressed_for_a_client_that_asks(subject: Subject) -> None:
     if subject.name != "seaway":
         pytest.skip("TensorFlow Serving does not compress REST answers")
     answer = http(subject.url + PREDICT, listed(5000), Accept_Encoding="gzip")
     assert answer.headers["content-encoding"] == "gzip"
     assert len(json.loads(gzip.decompress(answer.body))["predictions"]) == 5000
+    better = http(subject.url + PREDICT, listed(5000), Accept_Encoding="gzip;q=0.8, zstd, identity;q=0.1")
+    assert (better.headers["content-encoding"], better.headers["vary"]) == ("zstd", "accept-encoding")
+    assert better.body.startswith(zstd_frame.MAGIC)
+    plain = http(subject.url + PREDICT, listed(5000), Accept_Encoding="gzip;q=0.5, identity")
+    assert "content-encoding" not in plain.headers
+    assert len(plain.json["predictions"]) == 5000
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])

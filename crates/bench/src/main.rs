@@ -1,7 +1,7 @@
 //! `seaway-bench`: the load generator for `make bench`.
 //!
 //! `grpc` and `rest` load a server; `engine` calls the same TensorFlow engine in this process, which is the limit that the
-//! server's numbers are read against. The report is one JSON document on standard output. Only this machine is loaded.
+//! server's numbers are read against; `plane` measures the request path by itself. The report is one JSON document on standard output. Only this machine is loaded.
 
 mod command;
 
@@ -15,7 +15,7 @@ use seaway_bench::{Load, Problem, Progress};
 use serde_json::Value;
 
 use command::cli::{Bench, Command};
-use command::{engine, request};
+use command::{engine, plane, request};
 
 fn main() -> ExitCode {
     match measure(&Bench::parse()) {
@@ -35,6 +35,7 @@ fn measure(bench: &Bench) -> Result<Value, Problem> {
         Command::Grpc(options) => load(&options.load(), request::message(&options.request)?),
         Command::Rest(options) => load(&options.load(), request::body(&options.request)?),
         Command::Engine(options) => engine::measure(options),
+        Command::Plane(options) => plane::measure(options),
     }
 }
 

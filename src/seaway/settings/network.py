@@ -81,7 +81,7 @@ class Network:
     )
     max_decompressed_bytes: int = setting(
         104857600,
-        "Largest request after gzip is undone; what would grow beyond it is refused.",
+        "Largest request after gzip or zstd is undone; what would grow beyond it is refused.",
         flag="--max-decompressed-bytes",
         unit="bytes",
         at_least=1024,

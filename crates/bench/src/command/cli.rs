@@ -25,6 +25,8 @@ pub enum Command {
     Rest(RestOptions),
     /// Call the TensorFlow engine in this process: the limit of any server around it.
     Engine(EngineOptions),
+    /// Measure what the plane itself takes from the processors for a request: a worker that answers at once is behind it.
+    Plane(PlaneOptions),
 }
 
 #[derive(Args)]
@@ -136,6 +138,22 @@ pub struct EngineOptions {
     pub session_config: String,
 }
 
+#[derive(Args)]
+pub struct PlaneOptions {
+    /// Only this API.
+    #[arg(long, value_parser = api)]
+    pub api: Option<Api>,
+    /// Numbers of requests in flight, each measured by itself.
+    #[arg(long, default_value = "1,16,64", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub in_flight: Vec<u32>,
+    /// Seconds to measure each case.
+    #[arg(long, default_value = "2", value_parser = seconds)]
+    pub seconds: Duration,
+    /// Seconds of the same load before measuring starts.
+    #[arg(long, default_value = "0.5", value_parser = seconds)]
+    pub warm_up: Duration,
+}
+
 /// How long answers are awaited after the last request was due.
 const GRACE_SECONDS: f64 = 30.0;
 
@@ -182,6 +200,14 @@ fn seconds(text: &str) -> Result<Duration, String> {
     match (0.0..=86_400.0).contains(&number) {
         true => Ok(Duration::from_secs_f64(number)),
         false => Err(format!("{text} s is not between 0 and 86400 s")),
+    }
+}
+
+fn api(text: &str) -> Result<Api, String> {
+    match text {
+        "grpc" => Ok(Api::Grpc),
+        "rest" => Ok(Api::Rest),
+        _ => Err(format!("{text:?} is neither grpc nor rest")),
     }
 }
 

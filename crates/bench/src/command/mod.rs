@@ -3,6 +3,9 @@
 pub mod cli;
 pub mod engine;
 pub mod input;
+mod instant_worker;
+pub mod plane;
 mod predict_json;
 mod predict_request;
 pub mod request;
+mod thread_time;

@@ -1,16 +1,12 @@
 //! A request's body: read up to a limit, unpacked up to a limit; and a reply's body, packed where the client takes it.
 
-use std::io::{Read, Write};
-
 use bytes::Bytes;
-use flate2::read::MultiGzDecoder;
-use flate2::write::GzEncoder;
-use flate2::Compression;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body;
 
+use super::content_coding::{wanted, Coding};
 use super::error::Refusal;
 use crate::status::Status;
 
@@ -28,7 +24,7 @@ pub struct Limits {
 
 /// Reads the body and undoes its `Content-Encoding`.
 ///
-/// Errors: INVALID_ARGUMENT; its HTTP status is 413 for a body beyond a limit and 415 for an encoding other than gzip.
+/// Errors: INVALID_ARGUMENT; its HTTP status is 413 for a body beyond a limit and 415 for an encoding other than gzip and zstd.
 pub async fn read<B>(headers: &HeaderMap, body: B, limits: Limits) -> Result<Bytes, Refusal>
 where
     B: Body,
@@ -45,36 +41,32 @@ where
         Err(error) => return Err(Status::invalid_argument(format!("the request's body broke off: {error}")).into()),
     };
     match encoding {
-        Encoding::Identity => Ok(body),
-        Encoding::Gzip => super::service::off_the_runtime(body.len(), || unpack(&body, limits.unpacked)),
+        None => Ok(body),
+        Some(coding) => super::service::off_the_runtime(body.len(), || unpack(coding, &body, limits.unpacked)),
     }
 }
 
-enum Encoding {
-    Identity,
-    Gzip,
-}
-
-fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
-    let Some(value) = headers.get(CONTENT_ENCODING) else { return Ok(Encoding::Identity) };
+/// How the request's body is packed, if it is.
+fn encoding(headers: &HeaderMap) -> Result<Option<Coding>, Refusal> {
+    let Some(value) = headers.get(CONTENT_ENCODING) else { return Ok(None) };
     let name = String::from_utf8_lossy(value.as_bytes()).trim().to_ascii_lowercase();
-    match name.as_str() {
-        "" | "identity" => Ok(Encoding::Identity),
-        "gzip" | "x-gzip" => Ok(Encoding::Gzip),
+    match (name.as_str(), Coding::named(&name)) {
+        ("" | "identity", _) => Ok(None),
+        (_, Some(coding)) => Ok(Some(coding)),
         _ => Err(Refusal {
-            status: Status::invalid_argument(format!("Content-Encoding {name:?} is not supported; send gzip or none")),
+            status: Status::invalid_argument(format!(
+                "Content-Encoding {name:?} is not supported; send gzip, zstd or none"
+            )),
             http: Some(StatusCode::UNSUPPORTED_MEDIA_TYPE),
         }),
     }
 }
 
-/// Unpacks gzip, and stops as soon as more than `limit` bytes have come out.
-fn unpack(packed: &[u8], limit: usize) -> Result<Bytes, Refusal> {
-    let mut unpacked = Vec::new();
-    MultiGzDecoder::new(packed)
-        .take(limit as u64 + 1)
-        .read_to_end(&mut unpacked)
-        .map_err(|error| Status::invalid_argument(format!("the request's body is not valid gzip: {error}")))?;
+fn unpack(coding: Coding, packed: &[u8], limit: usize) -> Result<Bytes, Refusal> {
+    let unpacked = coding.unpack(packed, limit).map_err(|error| {
+        let name = coding.name();
+        Status::invalid_argument(format!("the request's body is not valid {name}: {error}{}", hint(coding)))
+    })?;
     if unpacked.len() > limit {
         return Err(Refusal {
             status: Status::invalid_argument(format!(
@@ -84,6 +76,14 @@ fn unpack(packed: &[u8], limit: usize) -> Result<Bytes, Refusal> {
         });
     }
     Ok(unpacked.into())
+}
+
+/// What else may be wrong with a packed body.
+fn hint(coding: Coding) -> &'static str {
+    match coding {
+        Coding::Gzip => "",
+        Coding::Zstd => "; a window of up to 8 MiB can be undone: compress with level 19 or below",
+    }
 }
 
 fn too_large(announced: Option<u64>, limit: usize) -> Refusal {
@@ -96,30 +96,18 @@ fn too_large(announced: Option<u64>, limit: usize) -> Refusal {
     }
 }
 
-/// The body as it is sent: packed when the client takes gzip and it is worth it.
-pub fn pack(headers: &HeaderMap, body: Vec<u8>) -> (Bytes, bool) {
-    if body.len() <= SMALLEST_PACKED_BYTES || !takes_gzip(headers) {
-        return (body.into(), false);
+/// The body as it is sent, and how it is packed: as the client wants it, when it is worth it.
+pub fn pack(headers: &HeaderMap, body: Vec<u8>) -> (Bytes, Option<Coding>) {
+    if body.len() <= SMALLEST_PACKED_BYTES {
+        return (body.into(), None);
     }
-    super::service::off_the_runtime(body.len(), || {
-        let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 2), Compression::fast());
-        match encoder.write_all(&body).and_then(|()| encoder.finish()) {
-            Ok(packed) => (packed.into(), true),
-            // Writing to memory does not fail; the plain body is right in any case.
-            Err(_) => (body.into(), false),
-        }
-    })
-}
-
-/// Whether `Accept-Encoding` names gzip without refusing it.
-fn takes_gzip(headers: &HeaderMap) -> bool {
     let lists = headers.get_all(ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
-    lists.flat_map(|list| list.split(',')).any(|coding| {
-        let mut parts = coding.split(';').map(str::trim);
-        let is_gzip = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
-        let refused = parts.filter_map(|part| part.strip_prefix("q=")).any(|q| q.parse() == Ok(0.0));
-        is_gzip && !refused
-    })
+    let Some(coding) = wanted(lists) else { return (body.into(), None) };
+    match super::service::off_the_runtime(body.len(), || coding.pack(&body)) {
+        Ok(packed) => (packed.into(), Some(coding)),
+        // Writing to memory does not fail; the plain body is right in any case.
+        Err(_) => (body.into(), None),
+    }
 }
 
 #[cfg(test)]
@@ -131,9 +119,11 @@ mod tests {
     const LIMITS: Limits = Limits { message: 1000, unpacked: 5000 };
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
+        Coding::Gzip.pack(bytes).unwrap()
+    }
+
+    fn zstd(bytes: &[u8]) -> Vec<u8> {
+        Coding::Zstd.pack(bytes).unwrap()
     }
 
     fn headers(pairs: &[(http::HeaderName, &str)]) -> HeaderMap {
@@ -152,6 +142,8 @@ mod tests {
             let body = gzip(&[b'a'; 5000]);
             assert_eq!(read_full(headers(&[(CONTENT_ENCODING, name)]), body).await.unwrap().len(), 5000);
         }
+        let read = read_full(headers(&[(CONTENT_ENCODING, "Zstd")]), zstd(&[b'a'; 5000])).await;
+        assert_eq!(read.unwrap(), [b'a'; 5000].as_slice());
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -164,22 +156,28 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_gzip_bomb_is_stopped_at_the_limit() {
-        let bomb = gzip(&vec![b'a'; 500_000]);
-        assert!(bomb.len() < 1000);
+    async fn a_bomb_is_stopped_at_the_limit() {
         let message = "the request's body is larger than 5000 bytes after decompression, the limit of this server";
-        let read = read_full(headers(&[(CONTENT_ENCODING, "gzip")]), bomb).await;
-        assert_eq!(read, Err((Some(413), message.to_owned())));
+        let zeros = vec![b'a'; 100_000];
+        for (name, bomb) in [("gzip", gzip(&zeros)), ("zstd", zstd(&zeros))] {
+            assert!(bomb.len() < 1000, "{name}: {}", bomb.len());
+            let read = read_full(headers(&[(CONTENT_ENCODING, name)]), bomb).await;
+            assert_eq!(read, Err((Some(413), message.to_owned())), "{name}");
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn what_is_not_gzip_or_another_encoding_is_refused() {
-        let (http, message) = read_full(headers(&[(CONTENT_ENCODING, "gzip")]), b"{}".to_vec()).await.unwrap_err();
-        assert!(http.is_none() && message.starts_with("the request's body is not valid gzip: "), "{message}");
-        let truncated = gzip(b"{}")[..12].to_vec();
-        assert!(read_full(headers(&[(CONTENT_ENCODING, "gzip")]), truncated).await.is_err());
+    async fn what_is_not_packed_as_it_says_or_in_another_way_is_refused() {
+        for (name, packed) in [("gzip", gzip(b"{}")), ("zstd", zstd(b"{}"))] {
+            let plain = read_full(headers(&[(CONTENT_ENCODING, name)]), b"{\"instances\": 1}".to_vec()).await;
+            let (http, message) = plain.unwrap_err();
+            assert!(http.is_none(), "{name}");
+            assert!(message.starts_with(&format!("the request's body is not valid {name}: ")), "{message}");
+            let truncated = packed[..packed.len() - 1].to_vec();
+            assert!(read_full(headers(&[(CONTENT_ENCODING, name)]), truncated).await.is_err(), "{name}");
+        }
         let other = read_full(headers(&[(CONTENT_ENCODING, "br")]), b"{}".to_vec()).await;
-        let message = "Content-Encoding \"br\" is not supported; send gzip or none";
+        let message = "Content-Encoding \"br\" is not supported; send gzip, zstd or none";
         assert_eq!(other, Err((Some(415), message.to_owned())));
     }
 
@@ -187,17 +185,16 @@ mod tests {
     fn large_replies_are_packed_for_clients_that_take_it() {
         let large = vec![b'1'; 2000];
         let cases = [
-            (vec![], 2000, false),
-            (vec![(ACCEPT_ENCODING, "gzip")], 2000, true),
-            (vec![(ACCEPT_ENCODING, "gzip")], 1024, false),
-            (vec![(ACCEPT_ENCODING, "br, GZIP;q=0.5")], 2000, true),
-            (vec![(ACCEPT_ENCODING, "gzip;q=0, br")], 2000, false),
-            (vec![(ACCEPT_ENCODING, "deflate")], 2000, false),
+            (vec![], 2000, None),
+            (vec![(ACCEPT_ENCODING, "gzip")], 2000, Some(Coding::Gzip)),
+            (vec![(ACCEPT_ENCODING, "gzip, zstd")], 1024, None),
+            (vec![(ACCEPT_ENCODING, "gzip, zstd")], 2000, Some(Coding::Zstd)),
+            (vec![(ACCEPT_ENCODING, "deflate")], 2000, None),
         ];
         for (pairs, length, expected) in cases {
             let (body, packed) = pack(&headers(&pairs), large[..length].to_vec());
             assert_eq!(packed, expected, "{pairs:?}");
-            let plain = if packed { unpack(&body, 5000).map_err(|refusal| refusal.status).unwrap() } else { body };
+            let plain = packed.map_or_else(|| body.to_vec(), |coding| coding.unpack(&body, 5000).unwrap());
             assert_eq!(plain, large[..length]);
         }
     }

@@ -7,7 +7,7 @@
 
 use smallvec::SmallVec;
 
-use super::elements::Elements;
+use super::elements::{Elements, Place, Run};
 use super::json::{show, Failure, Kind, Problem, Scanner};
 use crate::status::Status;
 use crate::tensor::Shape;
@@ -40,10 +40,8 @@ pub fn read_dense(scanner: &mut Scanner<'_>, elements: &mut Elements) -> Result<
             lists.rank.get_or_insert(lists.open.len());
         } else {
             lists.check_level(scanner)?;
-            let count = elements.read_run(scanner, !lists.open.is_empty())?;
-            if let Some(innermost) = lists.open.last_mut() {
-                *innermost += count;
-            }
+            let run = elements.read_run(scanner, lists.place())?;
+            lists.note(run);
         }
         if lists.close(scanner)? {
             return Ok(lists.shape);
@@ -70,6 +68,23 @@ impl Lists {
         self.open.push(0);
         scanner.advance(1);
         Ok(())
+    }
+
+    /// Where values at the cursor stand.
+    fn place(&self) -> Place {
+        let level = self.open.len();
+        let inner = level > 1 && self.known[level - 1];
+        Place { open: self.open.last().copied(), size: inner.then(|| self.shape[level - 1]) }
+    }
+
+    /// Counts what a run read.
+    fn note(&mut self, run: Run) {
+        if let [.., outer, _] = self.open.as_mut_slice() {
+            *outer += run.closed;
+        }
+        if let Some(innermost) = self.open.last_mut() {
+            *innermost = run.open;
+        }
     }
 
     fn check_level(&mut self, scanner: &Scanner<'_>) -> Result<(), Failure> {

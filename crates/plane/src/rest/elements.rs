@@ -46,79 +46,117 @@ impl Elements {
         }
     }
 
-    /// Reads the value at the cursor and, in a list, all that follow it as long as they are scalars; the answer is how many.
-    pub fn read_run(&mut self, scanner: &mut Scanner<'_>, in_list: bool) -> Result<i64, Failure> {
-        let count = match self.dtype {
+    /// Reads the value at the cursor and, in a list, all that follow it as long as they are scalars, also through lists of
+    /// the size that is known.
+    pub fn read_run(&mut self, scanner: &mut Scanner<'_>, place: Place) -> Result<Run, Failure> {
+        let before = self.bytes.len();
+        let run = match self.dtype {
             DType::Float => {
-                self.run(scanner, in_list, |s| numeric(s, DType::Float, Scanner::read_f32).map(f32::to_le_bytes))
+                self.run(scanner, place, |s| numeric(s, DType::Float, Scanner::read_f32).map(f32::to_le_bytes))
             }
             DType::Double => {
-                self.run(scanner, in_list, |s| numeric(s, DType::Double, Scanner::read_f64).map(f64::to_le_bytes))
+                self.run(scanner, place, |s| numeric(s, DType::Double, Scanner::read_f64).map(f64::to_le_bytes))
             }
-            DType::Half => self.run(scanner, in_list, |s| {
+            DType::Half => self.run(scanner, place, |s| {
                 numeric(s, DType::Half, Scanner::read_f64).map(|value| to_half(value).to_le_bytes())
             }),
-            DType::BFloat16 => self.run(scanner, in_list, |s| {
+            DType::BFloat16 => self.run(scanner, place, |s| {
                 numeric(s, DType::BFloat16, Scanner::read_f64).map(|value| to_bfloat16(value).to_le_bytes())
             }),
-            DType::Int32 => self.run(scanner, in_list, |s| int32(s, DType::Int32).map(i32::to_le_bytes)),
+            DType::Int32 => self.run(scanner, place, |s| int32(s, DType::Int32).map(i32::to_le_bytes)),
             DType::Int16 => {
-                self.run(scanner, in_list, |s| int32(s, DType::Int16).map(|value| (value as i16).to_le_bytes()))
+                self.run(scanner, place, |s| int32(s, DType::Int16).map(|value| (value as i16).to_le_bytes()))
             }
-            DType::Int8 => {
-                self.run(scanner, in_list, |s| int32(s, DType::Int8).map(|value| (value as i8).to_le_bytes()))
-            }
+            DType::Int8 => self.run(scanner, place, |s| int32(s, DType::Int8).map(|value| (value as i8).to_le_bytes())),
             DType::UInt8 => {
-                self.run(scanner, in_list, |s| int32(s, DType::UInt8).map(|value| (value as u8).to_le_bytes()))
+                self.run(scanner, place, |s| int32(s, DType::UInt8).map(|value| (value as u8).to_le_bytes()))
             }
             DType::Int64 => {
-                self.run(scanner, in_list, |s| integer(s, DType::Int64, Number::as_i64).map(i64::to_le_bytes))
+                self.run(scanner, place, |s| integer(s, DType::Int64, Number::as_i64).map(i64::to_le_bytes))
             }
             DType::UInt64 => {
-                self.run(scanner, in_list, |s| integer(s, DType::UInt64, Number::as_u64).map(u64::to_le_bytes))
+                self.run(scanner, place, |s| integer(s, DType::UInt64, Number::as_u64).map(u64::to_le_bytes))
             }
-            DType::UInt32 => self.run(scanner, in_list, |s| {
+            DType::UInt32 => self.run(scanner, place, |s| {
                 integer(s, DType::UInt32, |number| number.as_u64()?.try_into().ok()).map(u32::to_le_bytes)
             }),
-            DType::UInt16 => self.run(scanner, in_list, |s| {
+            DType::UInt16 => self.run(scanner, place, |s| {
                 integer(s, DType::UInt16, |number| number.as_u64()?.try_into().ok()).map(u16::to_le_bytes)
             }),
-            DType::Bool => self.run(scanner, in_list, |s| boolean(s).map(|value| [u8::from(value)])),
-            DType::String => return self.string_run(scanner, in_list),
+            DType::Bool => self.run(scanner, place, |s| boolean(s).map(|value| [u8::from(value)])),
+            DType::String => return self.string_run(scanner, place),
             dtype => Err(not_convertible(scanner, dtype)),
         }?;
-        self.count += count as usize;
-        Ok(count)
+        self.count += (self.bytes.len() - before) / self.dtype.size_bytes().unwrap_or(1);
+        Ok(run)
     }
 
     #[inline]
     fn run<const SIZE: usize>(
         &mut self,
         scanner: &mut Scanner<'_>,
-        in_list: bool,
+        place: Place,
         read: impl Fn(&mut Scanner<'_>) -> Result<[u8; SIZE], Failure>,
-    ) -> Result<i64, Failure> {
-        let mut count = 0;
+    ) -> Result<Run, Failure> {
+        let mut run = place.begin();
         loop {
             let element = read(scanner)?;
             self.bytes.extend_from_slice(&element);
-            count += 1;
-            if !in_list || !next_scalar(scanner) {
-                return Ok(count);
+            run.open += 1;
+            if !place.goes_on(scanner, &mut run) {
+                return Ok(run);
             }
         }
     }
 
-    fn string_run(&mut self, scanner: &mut Scanner<'_>, in_list: bool) -> Result<i64, Failure> {
-        let mut count = 0;
+    fn string_run(&mut self, scanner: &mut Scanner<'_>, place: Place) -> Result<Run, Failure> {
+        let mut run = place.begin();
         loop {
             self.strings.push(string(scanner)?);
-            count += 1;
-            if !in_list || !next_scalar(scanner) {
-                self.count += count as usize;
-                return Ok(count);
+            self.count += 1;
+            run.open += 1;
+            if !place.goes_on(scanner, &mut run) {
+                return Ok(run);
             }
         }
+    }
+}
+
+/// Where a run of values stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Elements so far of the innermost list that is open; none outside of any list.
+    pub open: Option<i64>,
+    /// How many elements a list at this level has, once that is known, when it is in a list itself.
+    pub size: Option<i64>,
+}
+
+/// What a run came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// Lists that ended with the size that is known.
+    pub closed: i64,
+    /// Elements of the list that is open at its end.
+    pub open: i64,
+}
+
+impl Place {
+    fn begin(self) -> Run {
+        Run { closed: 0, open: self.open.unwrap_or(0) }
+    }
+
+    /// Goes to the next scalar, in this list or the next one; else the cursor stays behind the last one.
+    #[inline]
+    fn goes_on(self, scanner: &mut Scanner<'_>, run: &mut Run) -> bool {
+        if self.open.is_none() {
+            return false;
+        }
+        let list_ends = self.size == Some(run.open) && scanner.next_list();
+        if list_ends {
+            run.closed += 1;
+            run.open = 0;
+        }
+        list_ends || next_scalar(scanner)
     }
 }
 

@@ -7,7 +7,7 @@ use seaway_wire::DType;
 
 use super::example::parse_examples;
 use super::json::{show, validate, Scanner};
-use super::predict::parse_predict;
+use super::predict::{parse_in_two_passes, parse_predict};
 use crate::signature::{Signature, TensorInfo};
 use crate::tensor::element_count;
 
@@ -22,6 +22,8 @@ const SEEDS: &[&str] = &[
     r#"{"instances": [{"a": [1, 2], "b": "text\u00e9\ud83d\ude00\n"}, {"b": {"b64": "aGVsbG8="}, "a": [3, 4]}]}"#,
     r#"{"inputs": {"a": [[[1], [2]], [[3], [4]]], "b": [true, false, null]}, "other": {"x": [{}]}}"#,
     r#"{"inputs": 123456789012345678901234567890.5e-10}"#,
+    r#"{"instances": [[[0.1], [0.25]], [[0.5], [1]]], "signature_name": "s", "other": "0123456789012345678901234567890123456789"}"#,
+    r#"{"inputs": {"a": [[1, 2, 3], [4, 5, 6], [7, 8, 9]]}, "other": "0123456789012345678901234567890123456789"}"#,
     r#"{"context": {"q": "x"}, "examples": [{"f": [1.5, 2], "g": {"b64": "aA"}, "h": [true, 9223372036854775807]}]}"#,
 ];
 
@@ -130,6 +132,8 @@ fn fuzz_predict_bodies() {
     fuzz(0x5EED_0001, |body| {
         let signature = &signatures[body.len() % signatures.len()];
         let parsed = parse_predict(body, |_| Ok(Arc::clone(signature)));
+        let slowly = parse_in_two_passes(body, |_| Ok(Arc::clone(signature)));
+        assert_eq!(parsed.as_ref().ok(), slowly.as_ref().ok(), "{:?}", String::from_utf8_lossy(body));
         check_against_the_validator(body, parsed.as_ref().err().map(|status| status.message.as_str()));
         for (alias, tensor) in parsed.map(|parsed| parsed.inputs).unwrap_or_default() {
             assert!(signature.input(&alias).is_some());

@@ -1,6 +1,6 @@
 //! TensorFlow Serving's REST interface: a codec in front of [`crate::inference`], nothing more.
 //!
-//! A request, file by file: [`service`] reads the body ([`body`]) and asks [`path`] which call it is; [`predict`] or [`example`]
+//! A request, file by file: [`service`] reads the body ([`body`], `content_coding`) and asks [`path`] which call it is; [`predict`] or [`example`]
 //! turns JSON into tensors or examples; [`predict_response`] and [`example_response`] turn what the model answered into JSON;
 //! [`error`] is the edge map of errors. All but `service` and `body` are pure functions over bytes.
 
@@ -16,9 +16,11 @@ pub mod predict_response;
 pub mod service;
 
 mod base64_text;
+mod content_coding;
 mod dense;
 mod elements;
 mod json;
+mod predict_at_once;
 mod small_floats;
 
 pub use service::service;

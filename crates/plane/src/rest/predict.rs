@@ -1,7 +1,8 @@
 //! The body of `:predict`: which signature, and a tensor for each of its inputs.
 //!
 //! `instances` (row format) is a list of examples, stacked into one tensor per input; `inputs` (column format) is one value
-//! per input, batched already. The signature's name may come after the values, so the top level is looked over first.
+//! per input, batched already. The signature's name may come after the values: bodies of the usual form are read in one go
+//! all the same ([`predict_at_once`]); of the others, and of all that are refused, the top level is looked over first.
 //!
 //! Source: tensorflow_serving/util/json_tensor.cc, FillPredictRequestFromJson; g3doc/api_rest.md, "Predict API".
 
@@ -12,6 +13,7 @@ use smallvec::SmallVec;
 use super::dense::{is_named_object, read_dense};
 use super::elements::Elements;
 use super::json::{members, show, validate, Failure, Kind, Member, Object, Problem, Scanner};
+use super::predict_at_once;
 use crate::signature::{Signature, TensorInfo};
 use crate::status::{Result, Status};
 use crate::tensor::{show_shape, Shape, Tensor};
@@ -36,14 +38,18 @@ pub struct PredictBody {
     pub inputs: Vec<(String, Tensor)>,
 }
 
-/// Reads a body; `signature` finds the signature by the client's name for it.
+/// Reads a body; `signature` finds the signature by the client's name for it, and may be asked again.
 ///
 /// Inputs for which the signature has a default may be left out, in every instance alike.
-pub fn parse_predict(body: &[u8], signature: impl FnOnce(&str) -> Result<Arc<Signature>>) -> Result<PredictBody> {
-    parse(body, signature).map_err(|failure| failure.into_status(body))
+pub fn parse_predict(body: &[u8], mut signature: impl FnMut(&str) -> Result<Arc<Signature>>) -> Result<PredictBody> {
+    match predict_at_once::parse(body, &mut signature) {
+        Some(parsed) => Ok(parsed),
+        None => parse_in_two_passes(body, signature).map_err(|failure| failure.into_status(body)),
+    }
 }
 
-fn parse(
+/// Looks over the top level, then reads the values: any order, and every failure in its place.
+pub(super) fn parse_in_two_passes(
     body: &[u8],
     signature: impl FnOnce(&str) -> Result<Arc<Signature>>,
 ) -> std::result::Result<PredictBody, Failure> {
@@ -58,14 +64,23 @@ fn parse(
     check_others(body, &members, values)?;
     let mut scanner = Scanner::new(&body[..values.end]);
     scanner.seek(values.start);
-    let inputs = match format {
-        Format::Row => instances(&mut scanner, &signature)?,
-        Format::Columnar => columns(&mut scanner, &signature)?,
-    };
+    let inputs = inputs(format, &mut scanner, &signature)?;
     if scanner.position() != values.end {
         return Err(scanner.problem(Problem::MissingCommaInObject).into());
     }
     Ok(PredictBody { signature_name, format, inputs })
+}
+
+/// Reads the values at the cursor, a tensor for each input that is there.
+pub(super) fn inputs(
+    format: Format,
+    scanner: &mut Scanner<'_>,
+    signature: &Signature,
+) -> std::result::Result<Vec<(String, Tensor)>, Failure> {
+    match format {
+        Format::Row => instances(scanner, signature),
+        Format::Columnar => columns(scanner, signature),
+    }
 }
 
 /// The value of `signature_name`, empty when it is not there.

@@ -150,9 +150,9 @@ fn the_signature_name_may_come_last() {
         r#"{"signature_name": "predict_images", "instances": [[1,2]]}"#,
         r#"{"instances": [[1,2]], "signature_name": "predict\u005fimages"}"#,
     ] {
-        let parsed = parse_predict(body.as_bytes(), |name| {
-            assert_eq!(name, "predict_images");
-            Ok(signature(INT))
+        let parsed = parse_predict(body.as_bytes(), |name| match name {
+            "predict_images" => Ok(signature(INT)),
+            _ => Err(Status::not_found(name)),
         });
         assert_eq!(parsed.unwrap().signature_name, "predict_images");
     }
@@ -333,39 +333,54 @@ fn nesting_beyond_any_tensor_is_refused_without_recursion() {
         .starts_with("JSON Parse error: Invalid value."));
 }
 
-/// `cargo test --release -p seaway-plane rest_speed -- --ignored --nocapture`
+/// How often a body's signature is asked for: once for each time that its values are read, and once for a name after them.
+fn asked(body: &str) -> (Vec<String>, Result<PredictBody>) {
+    let mut names = Vec::new();
+    let named = [signature(INT), signature(FLOAT)];
+    let parsed = parse_predict(body.as_bytes(), |name| {
+        names.push(name.to_owned());
+        Ok(Arc::clone(&named[usize::from(name == "other")]))
+    });
+    (names, parsed)
+}
+
 #[test]
-#[ignore = "prints how fast JSON is read and written; run it in release mode"]
-fn rest_speed() {
-    let rows = 1000;
-    let row = |scale: f64| -> Vec<String> {
-        (0..784).map(|i| format!("{:?}", f64::from(((f64::from(i) * 0.731).sin() * scale) as f32))).collect()
-    };
-    for (what, row) in [
-        ("17-digit doubles of floats", row(1.0)),
-        ("short decimals", (0..784).map(|i| format!("{}", f64::from(i) / 1000.0)).collect()),
-        ("integers", (0..784).map(|i| i.to_string()).collect()),
+fn a_body_is_read_again_only_when_another_signature_is_named_after_the_values() {
+    let cases: [(&str, &[&str], Tensor); 5] = [
+        (r#"{"instances": [1, 2]}"#, &[""], int32(&[2], &[1, 2])),
+        (r#"{"signature_name": "other", "instances": [1, 2]}"#, &["other"], float(&[2], &[1.0, 2.0])),
+        (r#"{"instances": [1, 2], "signature_name": "same"}"#, &["", "same"], int32(&[2], &[1, 2])),
+        (r#"{"instances": [1, 2], "signature_name": "other"}"#, &["", "other", "other"], float(&[2], &[1.0, 2.0])),
+        // Values that only the other signature takes.
+        (r#"{"inputs": [1.5], "signature_name": "other"}"#, &["", "other"], float(&[1], &[1.5])),
+    ];
+    for (body, names, tensor) in cases {
+        let (asked, parsed) = asked(body);
+        assert_eq!(asked, names, "{body}");
+        assert_eq!(parsed.unwrap().inputs, [("default".to_owned(), tensor)], "{body}");
+    }
+}
+
+#[test]
+fn lists_of_one_size_are_read_through_and_others_are_named() {
+    let text = |rows: &[&str]| format!(r#"{{"inputs": [{}], "padding": "{}"}}"#, rows.join(" , "), "x".repeat(64));
+    let tensor = parse(INT, &text(&["[[1, 2],[3,4] ]", "[ [5 ,6], [ -7,8]]"])).unwrap().inputs.remove(0).1;
+    assert_eq!(tensor, int32(&[2, 2, 2], &[1, 2, 3, 4, 5, 6, -7, 8]));
+    let size = |found| format!("Encountered list at unexpected size: {found} at level: 1 expected size: 2");
+    for (rows, expected) in [
+        (vec!["[1, 2]", "[3]", "[4, 5]"], size(1)),
+        (vec!["[1, 2]", "[3, 4]", "[5, 6, 7]"], size(3)),
+        (vec!["[1, 2]", "[3, 4]", "[]"], size(0)),
+        (vec!["[1, 2]", "[3, 4]", "[[5, 6]]"], "Encountered list at unexpected level: 2 expected < 2".to_owned()),
+        (
+            vec!["[1, 2]", "[3, 4]", r#"["x"]"#],
+            r#"JSON Value: "x" Type: String is not of expected type: int32"#.to_owned(),
+        ),
+        (
+            vec!["[1, 2]", "[3, 4] 5"],
+            "JSON Parse error: Missing a comma or ']' after an array element. at offset: 28".to_owned(),
+        ),
     ] {
-        let rows_text = vec![format!("[{}]", row.join(", ")); rows].join(", ");
-        let body = format!(r#"{{"instances": [{rows_text}]}}"#);
-        let started = std::time::Instant::now();
-        let parsed = parse(FLOAT, &body).unwrap();
-        let read = started.elapsed();
-        let tensor = &parsed.inputs[0].1;
-        let crate::tensor::Elements::Raw(bytes) = tensor.elements() else { unreachable!() };
-        let view = crate::tensor::TensorView { name: "y", dtype: DType::Float, shape: tensor.shape(), bytes };
-        let mut out = Vec::new();
-        let started = std::time::Instant::now();
-        super::predict_response::write_predict(Format::Row, &[view], &mut out).unwrap();
-        let written = started.elapsed();
-        let count = (rows * 784) as f64;
-        let rate = |bytes: usize, time: std::time::Duration| bytes as f64 / 1e6 / time.as_secs_f64();
-        println!(
-            "{what}: read {:.1} ns a number, {:.0} MB/s; written {:.1} ns a number, {:.0} MB/s",
-            read.as_nanos() as f64 / count,
-            rate(body.len(), read),
-            written.as_nanos() as f64 / count,
-            rate(out.len(), written),
-        );
+        assert_eq!(message(INT, &text(&rows)), expected, "{rows:?}");
     }
 }

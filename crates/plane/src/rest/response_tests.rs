@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use seaway_wire::{strings, DType};
 use smallvec::smallvec;
@@ -198,15 +200,15 @@ fn there_and_back(format: Format, tensor: &Tensor) -> Tensor {
     let reply = String::from_utf8(out).unwrap();
     let body = reply.replacen("predictions", "instances", 1).replacen("outputs", "inputs", 1);
     let info = TensorInfo { alias: "y".to_owned(), dtype: Ok(tensor.dtype()), shape: None };
-    let signature = Signature {
+    let signature = Arc::new(Signature {
         name: "s".into(),
         method_name: String::new(),
         inputs: vec![info],
         outputs: Vec::new(),
         defaults: Default::default(),
-    };
-    let parsed =
-        parse_predict(body.as_bytes(), |_| Ok(signature.into())).unwrap_or_else(|status| panic!("{body}: {status:?}"));
+    });
+    let parsed = parse_predict(body.as_bytes(), |_| Ok(Arc::clone(&signature)))
+        .unwrap_or_else(|status| panic!("{body}: {status:?}"));
     assert_eq!(parsed.format, format);
     parsed.inputs.into_iter().next().expect("one input").1
 }

@@ -116,7 +116,7 @@ pub fn read_member_name<'a>(scanner: &mut Scanner<'a>) -> Result<Cow<'a, [u8]>, 
 }
 
 /// At the start of the document, after a byte order mark.
-fn document(body: &[u8]) -> Scanner<'_> {
+pub fn document(body: &[u8]) -> Scanner<'_> {
     let mut scanner = Scanner::new(body);
     if body.starts_with(b"\xEF\xBB\xBF") {
         scanner.advance(3);

@@ -7,6 +7,7 @@
 mod decimal;
 mod members;
 mod number;
+mod plain_number;
 mod printer;
 mod scanner;
 mod syntax;
@@ -14,7 +15,7 @@ mod validate;
 mod writer;
 
 pub use decimal::{write_f32, write_f64, write_i64, write_u64};
-pub use members::{members, read_member_name, Failure, Member, Object};
+pub use members::{document, members, read_member_name, Failure, Member, Object};
 pub use number::Number;
 pub use printer::show;
 pub use scanner::{Kind, Scanner};

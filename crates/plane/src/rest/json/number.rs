@@ -1,7 +1,7 @@
 //! Numbers: from their text to the double, float or integer that they mean, without a copy.
 //!
-//! Nearly all numbers take a short way: their digits fit 64 bits and their power of ten is exact in a double. The others go
-//! through the standard library's parser, which is exact for every text. A float is the double cast to float, as in
+//! Nearly all numbers take the short way of [`super::plain_number`]. Of the others, most have digits that fit 64 bits and a
+//! power of ten that is exact in a double; the rest go through the standard library's parser, which is exact for every text. A float is the double cast to float, as in
 //! TensorFlow Serving.
 
 use super::scanner::Scanner;
@@ -66,7 +66,16 @@ const MAX_EXACT_MANTISSA: u64 = 1 << 53;
 
 impl Scanner<'_> {
     /// Reads a number, NaN or an infinity.
+    #[inline]
     pub fn number(&mut self) -> Result<Number, Syntax> {
+        match self.plain_integer() {
+            Some(value) if value >= 0 => Ok(Number::Unsigned(value as u64)),
+            Some(value) => Ok(Number::Negative(value)),
+            None => self.any_number(),
+        }
+    }
+
+    fn any_number(&mut self) -> Result<Number, Syntax> {
         let Some(text) = self.number_text()? else { return self.not_finite().map(Number::Double) };
         if text.integer {
             if let Some(number) = integer(&text, self) {
@@ -79,6 +88,13 @@ impl Scanner<'_> {
     /// Reads a number as a double.
     #[inline]
     pub fn read_f64(&mut self) -> Result<f64, Syntax> {
+        match self.plain_f64() {
+            Some(value) => Ok(value),
+            None => self.any_f64(),
+        }
+    }
+
+    fn any_f64(&mut self) -> Result<f64, Syntax> {
         match self.number_text()? {
             Some(text) => self.double(&text),
             None => self.not_finite(),
@@ -88,6 +104,13 @@ impl Scanner<'_> {
     /// Reads a number as a float; beyond the range of floats it is an infinity or zero.
     #[inline]
     pub fn read_f32(&mut self) -> Result<f32, Syntax> {
+        match self.plain_f32() {
+            Some(value) => Ok(value),
+            None => self.any_f32(),
+        }
+    }
+
+    fn any_f32(&mut self) -> Result<f32, Syntax> {
         match self.number_text()? {
             Some(text) => match near_double(&text) {
                 Some(value) => Ok(value as f32),

@@ -101,6 +101,25 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Goes from the end of one list of numbers to the first number of the list after it; else the cursor stays.
+    #[inline]
+    pub fn next_list(&mut self) -> bool {
+        let start = self.at;
+        for expected in *b"],[" {
+            self.skip_whitespace();
+            if !self.take(expected) {
+                self.at = start;
+                return false;
+            }
+        }
+        self.skip_whitespace();
+        let is_number = matches!(self.peek(), b'0'..=b'9' | b'-');
+        if !is_number {
+            self.at = start;
+        }
+        is_number
+    }
+
     /// The problem, here.
     pub fn problem(&self, problem: Problem) -> Syntax {
         Syntax { problem, offset: self.at }

@@ -20,6 +20,7 @@ import typer
 from seaway import __version__
 from seaway.cli.bench import bench
 from seaway.cli.models import models
+from seaway.cli.operations import operations
 from seaway.cli.predict import predict
 from seaway.cli.serve import serve_command
 from seaway.errors import InvalidArgument, SeawayError
@@ -49,6 +50,7 @@ def application() -> typer.Typer:
     app.command("models")(models)
     app.command("predict")(predict)
     app.command("bench")(bench)
+    app.add_typer(operations(), name="operations")
     return app
 
 

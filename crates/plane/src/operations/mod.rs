@@ -129,6 +129,21 @@ impl Operations {
         Ok(Arc::new(operations))
     }
 
+    /// The operation that a request with its key has given before.
+    ///
+    /// Errors: INVALID_ARGUMENT for a key of another request.
+    pub fn known(&self, wanted: &Wanted) -> std::result::Result<Option<Operation>, NotAccepted> {
+        let Some(key) = wanted.key.as_deref() else { return Ok(None) };
+        let index = self.index.lock();
+        match index.by_key(key) {
+            Some((known, _)) if known.fingerprint != fingerprint(wanted) => {
+                Err(NotAccepted::OtherRequest(other_request(&known.path)))
+            }
+            Some((known, true)) => Ok(Some(known.clone())),
+            _ => Ok(None),
+        }
+    }
+
     /// Accepts an operation; it is on disk when this returns. The same key with the same request gives the same operation.
     ///
     /// Errors: RESOURCE_EXHAUSTED when a bound is reached; PERMISSION_DENIED for a webhook that is not allowed;

@@ -88,7 +88,8 @@ impl Store {
             None => told,
         };
         if let Some(told) = unsent {
-            told(Err("the server is shutting down".to_owned()));
+            // Never by the caller's thread, which may hold what `told` needs.
+            std::thread::spawn(move || told(Err("the server is shutting down".to_owned())));
         }
     }
 

@@ -35,12 +35,13 @@ pub(super) fn wanted<'a>(dataplane: &'a Dataplane, headers: &HeaderMap) -> Statu
     }
 }
 
-/// Accepts a call whose body is known to make sense.
+/// Accepts a call, if `check` finds that it makes sense; one that was accepted before need not make sense any more.
 pub(super) async fn accept(
     operations: &Arc<Operations>,
     parts: &Parts,
     wanted: &RestCall,
     body: Bytes,
+    check: impl FnOnce(&Bytes) -> StatusResult<()>,
 ) -> Result<Reply, Refusal> {
     let (RestCall::Predict(address) | RestCall::Classify(address) | RestCall::Regress(address)) = wanted else {
         return Err(Status::internal("this is no inference call").into());
@@ -52,10 +53,13 @@ pub(super) async fn accept(
         key: api::key(&parts.headers)?,
         webhook: api::webhook(&parts.headers)?,
     };
-    let operation = operations.accept(wanted).await.map_err(|why| match why {
-        NotAccepted::OtherRequest(status) => Refusal { status, http: Some(StatusCode::UNPROCESSABLE_ENTITY) },
-        NotAccepted::Refused(status) => status.into(),
-    })?;
+    let operation = match operations.known(&wanted).map_err(refusal)? {
+        Some(known) => known,
+        None => {
+            check(&wanted.body)?;
+            operations.accept(wanted).await.map_err(refusal)?
+        }
+    };
     let mut reply = Reply::json(api::document(&operation, operations.expires_ms(&operation), None));
     reply.status = StatusCode::ACCEPTED;
     let location = HeaderValue::try_from(format!("{}/{}", api::PATH, operation.id)).expect("hexadecimal digits");
@@ -65,6 +69,13 @@ pub(super) async fn accept(
         (RETRY_AFTER, POLL_SECONDS.into()),
     ];
     Ok(reply)
+}
+
+fn refusal(why: NotAccepted) -> Refusal {
+    match why {
+        NotAccepted::OtherRequest(status) => Refusal { status, http: Some(StatusCode::UNPROCESSABLE_ENTITY) },
+        NotAccepted::Refused(status) => status.into(),
+    }
 }
 
 /// One operation, with its result where it has one.

@@ -119,8 +119,8 @@ where
         wanted @ (RestCall::Predict(_) | RestCall::Classify(_) | RestCall::Regress(_)) => {
             let (call, body) = open(dataplane, parts, body).await?;
             if let Some(operations) = super::operations::wanted(dataplane, &parts.headers)? {
-                check(dataplane, &wanted, &body, &call)?;
-                return super::operations::accept(operations, parts, &wanted, body).await;
+                let check = |body: &Bytes| check(dataplane, &wanted, body, &call);
+                return super::operations::accept(operations, parts, &wanted, body, check).await;
             }
             Ok(Reply::json(infer(dataplane, &wanted, &body, &call).await?.body))
         }

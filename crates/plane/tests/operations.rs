@@ -433,8 +433,8 @@ fn a_store_has_one_server() {
 #[test]
 fn what_kills_its_worker_is_given_up_and_what_ran_beside_it_is_not() {
     let directory = Directory::new("killer");
-    let served = Served::start(Some(directory.settings()), |seen| match seen.floats("x")[0] {
-        value if value == 13.0 => Act::HangUp,
+    let served = Served::start(Some(directory.settings()), |seen| match seen.floats("x")[..] {
+        [13.0] => Act::HangUp,
         _ => worker::half_plus_two(seen),
     });
     let ids: Vec<String> = [1.0, 13.0, 2.0, 3.0].map(|value| served.later(&instances(value))).to_vec();

@@ -176,11 +176,17 @@ impl Operations {
         self.index.lock().find(id).cloned().ok_or_else(|| not_found(&id.to_string()))
     }
 
-    /// The result of an operation that has ended; none when it has none.
+    /// What an operation answers: the result of one that is done, the error of one that failed; none for others.
     ///
     /// Errors: INTERNAL when the store cannot be read.
-    pub async fn result(self: &Arc<Self>, id: Id) -> Result<Option<Bytes>> {
-        let operations = Arc::clone(self);
+    pub async fn result(self: &Arc<Self>, operation: &Operation) -> Result<Option<Bytes>> {
+        if let Some(failure) = &operation.failure {
+            return Ok(Some(error_body(&failure.status()).into()));
+        }
+        if operation.state != State::Done {
+            return Ok(None);
+        }
+        let (operations, id) = (Arc::clone(self), operation.id);
         read(move || operations.store.result(id)).await
     }
 
@@ -260,8 +266,8 @@ impl Operations {
         if operation.state == State::Running {
             self.rules.interrupted(&mut operation, "the server ended", now, self.chance());
             writes.push(Write::Record(Box::new(operation.clone())));
-            if let Some(failure) = &operation.failure {
-                writes.push(Write::Result(operation.id, error_body(&failure.status()).into()));
+            if operation.state.has_ended() {
+                writes.push(Write::NoBodies(operation.id));
             }
             self.store.write(writes, None);
         }

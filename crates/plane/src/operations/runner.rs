@@ -17,7 +17,6 @@ use super::store::Write;
 use super::{api, read, Operations};
 use crate::inference::{Call, Dataplane};
 use crate::metrics::Api;
-use crate::rest::error::error_body;
 use crate::rest::path::{self, RestCall};
 use crate::rest::service::{infer, Inferred};
 use crate::status::{Code, Result, Status};
@@ -136,7 +135,7 @@ async fn deliver(operations: Arc<Operations>, seq: u64) {
 async fn try_delivery(operations: &Arc<Operations>, seq: u64) -> Option<Tried> {
     let operation = operations.index.lock().get(seq).cloned()?;
     let (courier, webhook) = (operations.courier.as_ref()?, operation.webhook.as_ref()?);
-    let result = match operations.result(operation.id).await {
+    let result = match operations.result(&operation).await {
         Ok(result) => result,
         Err(status) => return Some(Tried::Missed(status.message)),
     };
@@ -155,8 +154,7 @@ impl Operations {
         if self.rules.expire(&mut operation, now) {
             self.abort(seq);
             self.metrics.operation_ended(operation.state);
-            let (operation, body) = self.with_error(operation);
-            let writes = vec![Write::Record(Box::new(operation.clone())), Write::Result(operation.id, body)];
+            let writes = vec![Write::Record(Box::new(operation.clone())), Write::NoBodies(operation.id)];
             self.store.write(writes, None);
             index.put(operation);
         } else {
@@ -169,10 +167,10 @@ impl Operations {
     /// Takes note of how a run ended: back in line, or on disk and then done.
     fn run_ended(self: &Arc<Self>, seq: u64, outcome: Result<Inferred>) {
         let mut index = self.index.lock();
-        let Some(mut operation) = index.get(seq).filter(|operation| is_running(operation)).cloned() else { return };
+        let Some(mut operation) = index.get(seq).filter(is_running).cloned() else { return };
         let now = (self.clock)();
         let room = self.settings.max_store_bytes.saturating_sub(index.bytes() - operation.request_bytes);
-        let (mut body, outcome) = match outcome {
+        let (body, outcome) = match outcome {
             Ok(Inferred { body, version }) if body.len() as u64 <= room => {
                 (Bytes::from(body), Outcome::Answered { bytes: 0, version })
             }
@@ -186,10 +184,11 @@ impl Operations {
             return self.changed.notify_one();
         }
         operation.result_bytes = body.len() as u64;
-        if operation.failure.is_some() {
-            (operation, body) = self.with_error(operation);
-        }
-        let writes = vec![Write::Record(Box::new(operation.clone())), Write::Result(operation.id, body)];
+        let bodies = match operation.failure {
+            Some(_) => Write::NoBodies(operation.id),
+            None => Write::Result(operation.id, body),
+        };
+        let writes = vec![Write::Record(Box::new(operation.clone())), bodies];
         index.ending(seq);
         let operations = Arc::clone(self);
         // Until it is on disk it counts as running, so that a slow disk slows the runs.
@@ -199,7 +198,7 @@ impl Operations {
     /// Shows how an operation ended, now that this is on disk; or has it run again when it is not.
     fn kept(&self, ended: Operation, written: std::result::Result<(), String>) {
         let mut index = self.index.lock();
-        let Some(mut operation) = index.get(ended.seq).filter(|operation| is_running(operation)).cloned() else {
+        let Some(mut operation) = index.get(ended.seq).filter(is_running).cloned() else {
             return;
         };
         match written {
@@ -214,13 +213,6 @@ impl Operations {
             }
         }
         self.changed.notify_one();
-    }
-
-    fn with_error(&self, mut operation: Operation) -> (Operation, Bytes) {
-        let failure = operation.failure.as_ref().map(super::operation::Failure::status);
-        let body = Bytes::from(failure.map_or_else(Vec::new, |status| error_body(&status)));
-        operation.result_bytes = body.len() as u64;
-        (operation, body)
     }
 
     /// Takes note of a try to deliver.

@@ -28,6 +28,9 @@ const CACHE_BYTES: usize = 16 << 20;
 /// Changes that one transaction takes at most.
 const GROUP: usize = 512;
 
+/// Any of the errors that `redb` has.
+type Failed = Box<dyn std::error::Error + Send + Sync>;
+
 /// One change.
 #[derive(Debug)]
 pub enum Write {
@@ -153,7 +156,7 @@ fn open(path: &Path) -> Result<Database, String> {
     Ok(database)
 }
 
-fn create_tables(database: &Database) -> Result<(), redb::Error> {
+fn create_tables(database: &Database) -> Result<(), Failed> {
     let transaction = database.begin_write()?;
     for table in [RECORDS, REQUESTS, RESULTS] {
         transaction.open_table(table)?;
@@ -161,14 +164,12 @@ fn create_tables(database: &Database) -> Result<(), redb::Error> {
     Ok(transaction.commit()?)
 }
 
-fn read_records(database: &Database) -> Result<Vec<Operation>, String> {
-    let text = |error: &dyn std::fmt::Display| error.to_string();
-    let transaction = database.begin_read().map_err(|error| text(&error))?;
-    let table = transaction.open_table(RECORDS).map_err(|error| text(&error))?;
+fn read_records(database: &Database) -> Result<Vec<Operation>, Failed> {
+    let transaction = database.begin_read()?;
+    let table = transaction.open_table(RECORDS)?;
     let mut records = Vec::new();
-    for entry in table.iter().map_err(|error| text(&error))? {
-        let (_, record) = entry.map_err(|error| text(&error))?;
-        records.push(serde_json::from_slice(record.value()).map_err(|error| text(&error))?);
+    for entry in table.iter()? {
+        records.push(serde_json::from_slice(entry?.1.value())?);
     }
     Ok(records)
 }
@@ -177,7 +178,7 @@ fn read_body(
     database: &Database,
     table: TableDefinition<'_, &'static [u8; 16], &'static [u8]>,
     id: Id,
-) -> Result<Option<Bytes>, redb::Error> {
+) -> Result<Option<Bytes>, Failed> {
     let transaction = database.begin_read()?;
     let table = transaction.open_table(table)?;
     Ok(table.get(&id.0)?.map(|body| Bytes::copy_from_slice(body.value())))
@@ -213,7 +214,7 @@ fn write_group(database: &RwLock<Option<Database>>, path: &Path, group: &[Change
     })
 }
 
-fn commit(database: &Database, group: &[Change]) -> Result<(), redb::Error> {
+fn commit(database: &Database, group: &[Change]) -> Result<(), Failed> {
     let transaction = database.begin_write()?;
     {
         let mut records = transaction.open_table(RECORDS)?;

@@ -82,12 +82,9 @@ fn refusal(why: NotAccepted) -> Refusal {
 pub(super) async fn get(dataplane: &Dataplane, id: Id) -> Result<Reply, Refusal> {
     let operations = dataplane.operations().ok_or_else(off)?;
     let operation = operations.get(id)?;
-    let result = match operation.state {
-        State::Done | State::Failed => operations.result(id).await?,
-        _ => None,
-    };
+    let result = operations.result(&operation).await?;
     // It may have been removed between the two looks.
-    if operation.state.has_ended() && result.is_none() {
+    if operation.state == State::Done && result.is_none() {
         operations.get(id)?;
     }
     Ok(shown(operations, &operation, result.as_ref()))

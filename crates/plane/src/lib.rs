@@ -26,3 +26,4 @@ pub mod settings;
 pub mod signature;
 pub mod status;
 pub mod tensor;
+pub mod trial;

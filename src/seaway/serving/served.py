@@ -12,6 +12,7 @@ from pathlib import Path
 
 from seaway.errors import SeawayError
 from seaway.repository.ids import ServableId
+from seaway.repository.source import AspiredVersion
 from seaway.settings.batching_parameters import Rules
 from seaway.worker.process import WorkerProcess, WorkerStats
 
@@ -22,18 +23,31 @@ OnLost = Callable[[SeawayError], None]
 class Served:
     """One loaded version."""
 
-    id: ServableId
+    version: AspiredVersion
     channel: int
     worker: WorkerProcess
     is_shared: bool
     engine: str
     load_seconds: float
-    path: Path
     rules: Rules
     """How its requests were joined when it was loaded."""
     batching: Mapping[str, str | None]
     """For each signature None where requests are joined, else why they run by themselves."""
     on_lost: OnLost
+    switch: Callable[[str], None]
+    """Has another engine answer for the version; raises SeawayError and changes nothing where it cannot."""
+    proof: str = ""
+    """What is known of the answers of an engine that stands in for TensorFlow."""
+
+    @property
+    def id(self) -> ServableId:
+        """Return which version this is."""
+        return self.version.id
+
+    @property
+    def path(self) -> Path:
+        """Return where its files are."""
+        return self.version.path
 
 
 class ServedVersions:
@@ -44,6 +58,7 @@ class ServedVersions:
         self._lock = threading.Lock()
         self._served: dict[ServableId, Served] = {}
         self._stats: dict[int, WorkerStats] = {}
+        self._choices: dict[ServableId, Mapping[str, object]] = {}
 
     def add(self, served: Served) -> None:
         """Remember a version; one that was there under the same id is replaced."""
@@ -55,6 +70,7 @@ class ServedVersions:
         with self._lock:
             if self._served.get(served.id) is served:
                 del self._served[served.id]
+                self._choices.pop(served.id, None)
             if all(each.worker.pid != served.worker.pid for each in self._served.values()):
                 self._stats.pop(served.worker.pid, None)
 
@@ -77,13 +93,26 @@ class ServedVersions:
             if any(served.worker.pid == pid for served in self._served.values()):
                 self._stats[pid] = stats
 
+    def note_choice(self, servable: ServableId, choice: Mapping[str, object]) -> None:
+        """Remember what is to be shown of how a version's engine was chosen."""
+        with self._lock:
+            self._choices[servable] = choice
+
+    def get(self, servable: ServableId) -> Served | None:
+        """Return a loaded version, None when it is not loaded."""
+        with self._lock:
+            return self._served.get(servable)
+
     def shown(self) -> dict[ServableId, dict[str, object]]:
         """Return what the list of models says of each loaded version beside its state."""
         with self._lock:
-            return {served.id: _shown(served, self._stats.get(served.worker.pid)) for served in self._served.values()}
+            return {
+                served.id: _shown(served, self._stats.get(served.worker.pid), self._choices.get(served.id))
+                for served in self._served.values()
+            }
 
 
-def _shown(served: Served, stats: WorkerStats | None) -> dict[str, object]:
+def _shown(served: Served, stats: WorkerStats | None, choice: Mapping[str, object] | None) -> dict[str, object]:
     shown: dict[str, object] = {
         "engine": served.engine,
         "worker_pid": served.worker.pid,
@@ -91,6 +120,8 @@ def _shown(served: Served, stats: WorkerStats | None) -> dict[str, object]:
         "load_seconds": round(served.load_seconds, 3),
         "batching": {name: "on" if why_not is None else f"off: {why_not}" for name, why_not in served.batching.items()},
     }
+    if choice is not None:
+        shown["engine_choice"] = choice
     if stats is not None:
         shown |= {"memory_bytes": stats.rss_bytes, "private_bytes": stats.private_bytes}
     return shown

@@ -10,10 +10,12 @@ import pytest
 
 from seaway.errors import InvalidArgument
 from seaway.repository.ids import ServableId
+from seaway.repository.source import AspiredVersion
 from seaway.serving.batching import BatchingPoller, BatchingRules
 from seaway.serving.served import Served, ServedVersions
 from seaway.settings.batching import Batching
 from seaway.settings.batching_parameters import MODEL_FILE, OFF
+from seaway.settings.model_config import ModelConfig
 
 
 class RecordingPlane:
@@ -53,9 +55,10 @@ def test_a_changed_file_reaches_loaded_versions_once_and_a_broken_one_changes_no
     file.write_text("max_batch_size { value: 7 }")
     found = rules(parameters_file=str(file))
     served, plane = ServedVersions(), RecordingPlane()
+    version = AspiredVersion(ServableId("m", 1), tmp_path, ModelConfig("m", str(tmp_path)))
     before = found.rules("m", tmp_path)
     served.add(
-        Served(ServableId("m", 1), 3, cast(Any, None), False, "tensorflow", 0.1, tmp_path, before, {}, lambda _: None)
+        Served(version, 3, cast(Any, None), False, "tensorflow", 0.1, before, {}, lambda _: None, lambda _: None)
     )
     poller = BatchingPoller(cast(Any, plane), served, found)
 

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::prediction_service::{examples, multi_inference, predict};
 use crate::inference::{Call, Dataplane};
 use crate::pb::tensorflow::serving::prediction_log::LogType;
-use crate::pb::tensorflow::serving::{ModelSpec, PredictionLog};
+use crate::pb::tensorflow::serving::{ModelSpec, PredictRequest, PredictionLog};
 use crate::routes::Servable;
 use crate::status::{Result, Status};
 
@@ -42,4 +44,18 @@ pub async fn replay(dataplane: &Dataplane, servable: &Arc<Servable>, log: Predic
         }
         None => Err(Status::unimplemented("Unsupported log_type for warmup: none that this server knows")),
     }
+}
+
+/// Answers a Predict request on `servable`, whatever model and version it names, with a serialized `PredictResponse`.
+///
+/// Errors: what the call answers.
+pub async fn answer(
+    dataplane: &Dataplane,
+    servable: &Arc<Servable>,
+    request: PredictRequest,
+    call: &Call,
+) -> Result<Bytes> {
+    let signature = request.model_spec.map(|spec| spec.signature_name).unwrap_or_default();
+    let answer = predict(dataplane, servable, &signature, request.inputs, &request.output_filter, call).await?;
+    Ok(answer.into_bytes())
 }

@@ -15,6 +15,7 @@ mod pace;
 mod slots;
 mod state;
 
+use std::collections::BTreeSet;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
@@ -104,6 +105,9 @@ impl Channel {
         settings.batching.check()?;
         let state = State {
             queue: Queue::new(settings.max_queue),
+            // Operations are bounded by their own store.
+            background: Queue::new(usize::MAX),
+            background_slots: BTreeSet::new(),
             slots: Slots::new(settings.slots, max_in_flight(&settings, &settings.batching)),
             pace: Pace::default(),
             drain: Drain::default(),
@@ -139,6 +143,11 @@ impl Channel {
     /// Requests that wait for a slot.
     pub fn queued(&self) -> usize {
         self.state.lock().queue.len()
+    }
+
+    /// Operations that wait until no request does.
+    pub fn queued_in_background(&self) -> usize {
+        self.state.lock().background.len()
     }
 
     /// Requests at the worker, or whose reply is being read.
@@ -217,6 +226,7 @@ impl Channel {
         let deadline = job.deadline;
         let (answer, answered) = oneshot::channel();
         // Dropped with this future when the client goes away: the place in the queue is free at once.
+        let background = job.background;
         let _place = match self.enter(Pending { job, rows, bytes, arrived: Instant::now(), answer })? {
             Entered::Launched(launch) => {
                 if !self.dispatch(&launch) {
@@ -227,7 +237,7 @@ impl Channel {
             Entered::Waiting(ticket) => {
                 // A slot may have become free between the look and the wait.
                 self.pump();
-                Some(Place { channel: self, ticket })
+                Some(Place { channel: self, ticket, background })
             }
         };
         let ended = || Err(Status::internal("the request was dropped without an answer"));
@@ -246,7 +256,11 @@ impl Channel {
         let (waiting, flights) = {
             let mut state = self.state.lock();
             state.closed.get_or_insert_with(|| status.clone());
-            (state.queue.drain(), state.slots.abandon())
+            let mut waiting = state.queue.drain();
+            waiting.extend(state.background.drain());
+            let flights = state.slots.abandon();
+            // Their slots are lost; those whose replies are being read are released as ever.
+            (waiting, flights)
         };
         let waiting = waiting.into_iter().map(|pending| pending.answer);
         let riders = flights.into_iter().flat_map(|flight| flight.riders);
@@ -282,6 +296,13 @@ impl Channel {
         let mut state = self.state.lock();
         if let Some(status) = &state.closed {
             return Err(status.clone());
+        }
+        if pending.job.background {
+            if state.may_run_background() && state.background.is_empty() {
+                let now = pending.arrived;
+                return Ok(Entered::Launched(state.launch(vec![pending], rules, now)));
+            }
+            return state.background.push(pending, deadline).map(Entered::Waiting).map_err(|_| self.full());
         }
         let waits_for_company = pending.rows.is_some() && rules.batch_timeout_micros > 0;
         if state.queue.is_empty() && state.slots.spare() > 0 && !waits_for_company {
@@ -319,7 +340,11 @@ impl Channel {
         let rules = &batching.rules;
         let mut state = self.state.lock();
         loop {
-            if state.closed.is_some() || state.slots.spare() == 0 || state.queue.is_empty() {
+            let background = state.queue.is_empty();
+            if state.closed.is_some() || state.slots.spare() == 0 {
+                return None;
+            }
+            if background && (state.background.is_empty() || !state.may_run_background()) {
                 return None;
             }
             let now = Instant::now();
@@ -329,7 +354,10 @@ impl Channel {
             }
             // One that cannot be answered in time, going by the fastest of late, is not worth running.
             let in_time = now + state.pace.fastest();
-            let taken = state.queue.take(in_time);
+            let taken = match background {
+                true => state.background.take(in_time),
+                false => state.queue.take(in_time),
+            };
             for pending in taken.expired {
                 let _ = pending.answer.send(Err(self.too_late()));
             }
@@ -340,8 +368,11 @@ impl Channel {
             }
             let mut batch = state.companions(&first, rules, self.settings.stride_bytes / 2);
             batch.insert(0, first);
-            let left = state.queue.len();
-            state.drain.note(now, batch.len(), left);
+            // How fast the line of operations moves says nothing to those that pass it.
+            if !background {
+                let left = state.queue.len();
+                state.drain.note(now, batch.len(), left);
+            }
             return Some(state.launch(batch, rules, now));
         }
     }
@@ -446,7 +477,7 @@ impl Channel {
     fn release(self: &Arc<Self>, slot: u16, reusable: bool) {
         let (exhausted, large) = {
             let mut state = self.state.lock();
-            state.slots.release(slot, reusable);
+            state.release(slot, reusable);
             // A busy channel may never be found with this slot free.
             let large = match state.slots.is_large(slot) {
                 true => state.slots.take_large(Instant::now() - TRIM_AFTER),
@@ -576,11 +607,18 @@ impl Drop for Channel {
 struct Place<'a> {
     channel: &'a Channel,
     ticket: Ticket,
+    background: bool,
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let left = self.channel.state.lock().queue.remove(self.ticket);
+        let left = {
+            let mut state = self.channel.state.lock();
+            match self.background {
+                true => state.background.remove(self.ticket),
+                false => state.queue.remove(self.ticket),
+            }
+        };
         // Outside the lock: a large request takes a while to free.
         drop(left);
     }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use crate::channel::{BatchSize, Channel, Outputs, Timings};
 use crate::job::Job;
 use crate::metrics::{Api, Done, Method, Metrics};
+use crate::operations::Operations;
 use crate::routes::{ModelAddress, Routes, Servable, VersionStatus};
 use crate::settings::PlaneSettings;
 use crate::signature::{Signature, DEFAULT_SIGNATURE};
@@ -70,6 +71,7 @@ pub struct Dataplane {
     changes: watch::Sender<u64>,
     watches_end: AtomicBool,
     reloads: Reloads,
+    operations: OnceLock<Arc<Operations>>,
 }
 
 /// Reload requests on their way to the manager and back.
@@ -176,6 +178,7 @@ impl Dataplane {
             changes: watch::channel(0).0,
             watches_end: AtomicBool::new(false),
             reloads: Reloads::default(),
+            operations: OnceLock::new(),
         }
     }
 
@@ -188,6 +191,22 @@ impl Dataplane {
     /// The routing table as it is now.
     pub fn routes(&self) -> Arc<Routes> {
         Arc::clone(&self.routes.read())
+    }
+
+    /// Takes the operations of this server, once.
+    pub fn set_operations(&self, operations: Arc<Operations>) {
+        // A second call would be a fault of ours, and the first one stays.
+        let _ = self.operations.set(operations);
+    }
+
+    /// What is accepted now and answered later; none when this server has nowhere to keep it.
+    pub fn operations(&self) -> Option<&Arc<Operations>> {
+        self.operations.get()
+    }
+
+    /// Whether this server was ready once, so that what cannot be found is not there.
+    pub fn has_started(&self) -> bool {
+        self.started.load(Ordering::Acquire)
     }
 
     /// Says whether this server wants requests at all.
@@ -265,6 +284,9 @@ impl Dataplane {
             let channel = &servable.channel;
             self.metrics.set_channel(&servable.model, servable.version, channel.in_flight(), channel.queued());
         }
+        if let Some(operations) = self.operations() {
+            operations.measure();
+        }
         self.metrics.text()
     }
 
@@ -290,7 +312,8 @@ impl Dataplane {
             self.check_predict_method(&signature)?;
             let inputs = with_defaults(&signature, inputs)?;
             check_outputs(&signature, output_filter)?;
-            Ok(Job { signature, inputs, outputs: output_filter.to_vec(), deadline: call.deadline })
+            let outputs = output_filter.to_vec();
+            Ok(Job { signature, inputs, outputs, deadline: call.deadline, background: call.api == Api::Operation })
         });
         self.run(servable, signature_name, job, Method::Predict, call).await
     }
@@ -395,7 +418,7 @@ impl Dataplane {
             return Err(Status::invalid_argument("Expected one input Tensor."));
         };
         let inputs = vec![(input.alias.clone(), example_tensor(examples)?)];
-        Ok(Job { signature, inputs, outputs, deadline: call.deadline })
+        Ok(Job { signature, inputs, outputs, deadline: call.deadline, background: call.api == Api::Operation })
     }
 
     async fn run(
@@ -446,7 +469,10 @@ impl Dataplane {
     }
 }
 
-fn find_signature(servable: &Servable, name: &str) -> Result<Arc<Signature>> {
+/// The signature of a Classify or Regress call.
+///
+/// Errors: INVALID_ARGUMENT when there is none of that name.
+pub fn find_signature(servable: &Servable, name: &str) -> Result<Arc<Signature>> {
     let shown = if name.is_empty() { DEFAULT_SIGNATURE } else { name };
     let found = servable.signatures.get(name).cloned();
     found.ok_or_else(|| Status::invalid_argument(format!("No signature was found with the name: {shown}")))
@@ -688,7 +714,10 @@ fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
 /// Waits until nobody but its `holders` has a servable and its channel is idle, at most until `end`; whether it is so.
 pub async fn drained(servable: &Arc<Servable>, channel: &Channel, holders: usize, end: tokio::time::Instant) -> bool {
     loop {
-        if Arc::strong_count(servable) <= holders && channel.in_flight() == 0 && channel.queued() == 0 {
+        if Arc::strong_count(servable) <= holders
+            && channel.in_flight() == 0
+            && channel.queued() + channel.queued_in_background() == 0
+        {
             return true;
         }
         if tokio::time::Instant::now() >= end {

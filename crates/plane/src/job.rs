@@ -18,4 +18,6 @@ pub struct Job {
     pub outputs: Vec<String>,
     /// When the answer is of no use any more.
     pub deadline: Option<Instant>,
+    /// Whether it runs only where no other request wants to: see [`crate::operations`].
+    pub background: bool,
 }

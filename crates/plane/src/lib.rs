@@ -15,6 +15,7 @@ pub mod inference;
 pub mod job;
 pub mod log;
 pub mod metrics;
+pub mod operations;
 pub mod pb;
 pub mod plane;
 pub mod queue;

@@ -15,6 +15,7 @@ use prometheus::{
 };
 
 use crate::channel::BatchSize;
+use crate::operations::operation::State;
 use crate::status::{Code, Status};
 
 /// The label value for a model that no route knows.
@@ -101,7 +102,7 @@ pub const CATALOGUE: &[Entry] = &[
         Kind::Counter,
         "requests",
         &["model", "version", "signature", "api", "code"],
-        "Inference requests by their outcome; api is grpc or rest, code a canonical status code.",
+        "Inference requests by their outcome; api is grpc, rest or operation (accepted now, answered later), code a canonical status code.",
     ),
     entry(
         "seaway_request_seconds",
@@ -165,6 +166,48 @@ pub const CATALOGUE: &[Entry] = &[
         "requests",
         &["model", "version"],
         "Requests that wait for a slot.",
+    ),
+    entry(
+        "seaway_operations_accepted_total",
+        Kind::Counter,
+        "operations",
+        &[],
+        "Requests that were accepted to be answered later.",
+    ),
+    entry(
+        "seaway_operations_ended_total",
+        Kind::Counter,
+        "operations",
+        &["state"],
+        "Operations that ended; state is done, failed or cancelled.",
+    ),
+    entry(
+        "seaway_operations_waiting",
+        Kind::Gauge,
+        "operations",
+        &[],
+        "Operations that have not begun, or will be begun again.",
+    ),
+    entry(
+        "seaway_operations_running",
+        Kind::Gauge,
+        "operations",
+        &[],
+        "Operations at a model, in line for it, or whose end is being written.",
+    ),
+    entry(
+        "seaway_operations_store_bytes",
+        Kind::Gauge,
+        "bytes",
+        &[],
+        "Requests, results and records that are kept, as operations.max_store_bytes counts them; the file may be larger.",
+    ),
+    entry(
+        "seaway_operation_webhooks_total",
+        Kind::Counter,
+        "tries",
+        &["outcome"],
+        "Tries to send a result; outcome is delivered, retried (it failed and will be tried again) or failed (the last).",
     ),
     entry(
         "seaway_worker_memory_bytes",
@@ -233,6 +276,8 @@ pub enum Api {
     Grpc,
     /// REST.
     Rest,
+    /// REST, to be answered later: the runner of operations.
+    Operation,
     /// Nobody: a recorded request, replayed before the version is available. It counts nowhere.
     WarmUp,
 }
@@ -242,6 +287,7 @@ impl Api {
         match self {
             Api::Grpc => "grpc",
             Api::Rest => "rest",
+            Api::Operation => "operation",
             Api::WarmUp => "warm_up",
         }
     }
@@ -264,11 +310,11 @@ impl Method {
     /// TensorFlow Serving's `API` label; its REST server writes it in lower case.
     fn label(self, api: Api) -> &'static str {
         match (self, api) {
-            (Method::Predict, Api::Rest) => "predict",
+            (Method::Predict, Api::Rest | Api::Operation) => "predict",
             (Method::Predict, _) => "Predict",
-            (Method::Classify, Api::Rest) => "classify",
+            (Method::Classify, Api::Rest | Api::Operation) => "classify",
             (Method::Classify, _) => "Classify",
-            (Method::Regress, Api::Rest) => "regress",
+            (Method::Regress, Api::Rest | Api::Operation) => "regress",
             (Method::Regress, _) => "Regress",
             (Method::MultiInference, _) => "MultiInference",
         }
@@ -293,6 +339,12 @@ pub struct Metrics {
     bytes: IntCounterVec,
     in_flight: GaugeVec,
     queued: GaugeVec,
+    operations_accepted: IntCounterVec,
+    operations_ended: IntCounterVec,
+    operations_waiting: GaugeVec,
+    operations_running: GaugeVec,
+    operations_bytes: GaugeVec,
+    operation_webhooks: IntCounterVec,
     told: HashMap<&'static str, Told>,
     /// Loaded versions that share a name and number: a restarted worker's successor may be up before it is gone.
     live: Mutex<HashMap<(String, String), usize>>,
@@ -357,6 +409,12 @@ impl Metrics {
             bytes: counter(&registry, "seaway_tensor_bytes_total"),
             in_flight: gauge(&registry, "seaway_requests_in_flight"),
             queued: gauge(&registry, "seaway_queue_depth_requests"),
+            operations_accepted: counter(&registry, "seaway_operations_accepted_total"),
+            operations_ended: counter(&registry, "seaway_operations_ended_total"),
+            operations_waiting: gauge(&registry, "seaway_operations_waiting"),
+            operations_running: gauge(&registry, "seaway_operations_running"),
+            operations_bytes: gauge(&registry, "seaway_operations_store_bytes"),
+            operation_webhooks: counter(&registry, "seaway_operation_webhooks_total"),
             told: HashMap::new(),
             live: Mutex::default(),
             registry,
@@ -444,6 +502,28 @@ impl Metrics {
         self.queued.with_label_values(&[model, &version]).set(queued as f64);
     }
 
+    /// Counts an accepted operation.
+    pub fn operation_accepted(&self) {
+        self.operations_accepted.with_label_values::<&str>(&[]).inc();
+    }
+
+    /// Counts an operation that ended so.
+    pub fn operation_ended(&self, state: State) {
+        self.operations_ended.with_label_values(&[state.name()]).inc();
+    }
+
+    /// Counts a try to send a result.
+    pub fn operation_webhook(&self, outcome: &'static str) {
+        self.operation_webhooks.with_label_values(&[outcome]).inc();
+    }
+
+    /// Sets what is read off the operations when somebody looks.
+    pub fn set_operations(&self, waiting: usize, running: usize, bytes: u64) {
+        self.operations_waiting.with_label_values::<&str>(&[]).set(waiting as f64);
+        self.operations_running.with_label_values::<&str>(&[]).set(running as f64);
+        self.operations_bytes.with_label_values::<&str>(&[]).set(bytes as f64);
+    }
+
     /// Everything in Prometheus' text form.
     pub fn text(&self) -> String {
         let mut out = Vec::new();
@@ -470,7 +550,7 @@ pub struct ServableMetrics {
 
 /// The series of one signature, by API and method; most are never used.
 #[derive(Default)]
-struct BySignature([[OnceLock<Series>; 4]; 2]);
+struct BySignature([[OnceLock<Series>; 4]; 3]);
 
 /// What a request counts in, found once: looking a series up by its labels costs more than counting.
 struct Series {

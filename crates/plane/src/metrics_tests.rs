@@ -31,6 +31,10 @@ fn every_metric_of_the_catalogue_is_exposed_with_its_kind_labels_and_help() {
     servable.examples(Api::Grpc, 3);
     servable.batch("s", Api::Grpc, BatchSize { requests: 2, rows: 3, padded: 4 });
     metrics.set_channel("m", 1, 1, 0);
+    metrics.operation_accepted();
+    metrics.operation_ended(State::Done);
+    metrics.operation_webhook("delivered");
+    metrics.set_operations(1, 2, 3);
     for entry in CATALOGUE.iter().filter(|entry| metrics.told.contains_key(entry.name)) {
         let labels: Vec<(&str, &str)> = entry.labels.iter().map(|label| (*label, "a")).collect();
         metrics.observe(&observation(entry.name, &labels, 1.0, Op::Add)).unwrap();

@@ -20,10 +20,11 @@ use crate::grpc;
 use crate::inference::{drained, Call, Dataplane};
 use crate::log;
 use crate::metrics::{Api, Observation};
+use crate::operations::{runner, system_clock, Operations};
 use crate::pb::tensorflow::serving::PredictionLog;
 use crate::routes::{Routes, RoutesDocument, Servable};
 use crate::server::{self, Listener, Load, Protocol};
-use crate::settings::PlaneSettings;
+use crate::settings::{OperationsSettings, PlaneSettings};
 use crate::signature::Signatures;
 use crate::status::{Result, Status};
 use crate::trial;
@@ -115,9 +116,13 @@ impl Plane {
 
     /// Binds every listener, then serves them; nothing is served when one cannot be bound.
     ///
-    /// Errors: the operating system's, naming the address; INVALID_INPUT for TLS texts that cannot be used.
+    /// Errors: the operating system's, naming the address; INVALID_INPUT for TLS texts that cannot be used; a sentence that names the
+    /// file or the setting when the operations cannot be kept.
     pub fn start(&self) -> io::Result<Addresses> {
         let settings = &self.dataplane.settings;
+        if let Some(settings) = &settings.operations {
+            self.start_operations(settings)?;
+        }
         let (grpc, rest) = self.runtime.block_on(async {
             let grpc = bind(settings.grpc_address.as_deref(), &settings.grpc_socket).await?;
             let rest = bind(settings.rest_address.as_deref(), &settings.rest_socket).await?;
@@ -149,6 +154,18 @@ impl Plane {
             self.runtime.spawn(server::serve(listener, protocol, service, self.stop.subscribe()));
         }
         Ok(addresses)
+    }
+
+    fn start_operations(&self, settings: &OperationsSettings) -> io::Result<()> {
+        let metrics = Arc::clone(&self.dataplane.metrics);
+        let operations = {
+            // For what the store and the courier have to say.
+            let _runtime = self.runtime.enter();
+            Operations::open(settings, metrics, system_clock()).map_err(io::Error::other)?
+        };
+        self.dataplane.set_operations(Arc::clone(&operations));
+        self.runtime.spawn(runner::run(operations, Arc::downgrade(&self.dataplane)));
+        Ok(())
     }
 
     /// Opens the way to a worker: the channel's number, and the two descriptors for the worker.
@@ -325,6 +342,9 @@ impl Plane {
     /// after `timeout`.
     pub fn drain(&self, timeout: Duration) -> bool {
         self.stop.send_replace(true);
+        if let Some(operations) = self.dataplane.operations() {
+            operations.pause();
+        }
         self.dataplane.end_watches();
         self.runtime.block_on(async {
             let end = after(timeout);
@@ -340,6 +360,9 @@ impl Plane {
     /// Ends everything now.
     pub fn stop(self) {
         self.stop.send_replace(true);
+        if let Some(operations) = self.dataplane.operations() {
+            operations.close();
+        }
         let open: Vec<OpenChannel> = self.channels.lock().open.drain().map(|(_, open)| open).collect();
         for open in open {
             open.channel.close("the server stopped");

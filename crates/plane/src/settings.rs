@@ -36,6 +36,53 @@ pub struct PlaneSettings {
     pub header_read_timeout_ms: u64,
     /// Refuse Classify and Regress on signatures of another method.
     pub check_method_names: bool,
+    /// Requests that are accepted now and answered later; none when there is nowhere to keep them.
+    pub operations: Option<OperationsSettings>,
+}
+
+/// How operations are kept, run, and told of.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperationsSettings {
+    /// Where their store is.
+    pub directory: String,
+    /// How many run at once.
+    pub concurrency: usize,
+    /// How many may wait or run.
+    pub max_pending: usize,
+    /// Most bytes of requests and results that are kept.
+    pub max_store_bytes: u64,
+    /// Longest time from acceptance to the end, in milliseconds.
+    pub timeout_ms: u64,
+    /// How long an operation that has ended is kept, in milliseconds.
+    pub retention_ms: u64,
+    /// How often one may be begun whose worker or server ends meanwhile.
+    pub max_attempts: u32,
+    /// Whom results may be sent to; none when clients may not ask for it.
+    pub webhooks: Option<WebhookSettings>,
+}
+
+/// How results are sent.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookSettings {
+    /// `whsec_` and the key in base64.
+    pub secret: String,
+    /// Hosts and networks that may be sent to although they are not public.
+    #[serde(default)]
+    pub allow: Vec<String>,
+    /// How often a delivery is tried.
+    pub max_attempts: u32,
+    /// Longest time of one try, in milliseconds.
+    pub timeout_ms: u64,
+    /// Pause after the first failure, in milliseconds; it doubles with each.
+    pub backoff_ms: u64,
+}
+
+impl std::fmt::Debug for WebhookSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "WebhookSettings {{ secret: [REDACTED], allow: {:?}, .. }}", self.allow)
+    }
 }
 
 /// PEM texts for TLS.
@@ -77,6 +124,7 @@ impl Default for PlaneSettings {
             reflection: true,
             header_read_timeout_ms: 10_000,
             check_method_names: false,
+            operations: None,
         }
     }
 }

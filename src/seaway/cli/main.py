@@ -21,6 +21,7 @@ from seaway import __version__
 from seaway.cli.bench import bench
 from seaway.cli.engines import engines
 from seaway.cli.models import models
+from seaway.cli.operations import operations
 from seaway.cli.predict import predict
 from seaway.cli.serve import serve_command
 from seaway.errors import InvalidArgument, SeawayError
@@ -51,6 +52,7 @@ def application() -> typer.Typer:
     app.command("engines")(engines)
     app.command("predict")(predict)
     app.command("bench")(bench)
+    app.add_typer(operations(), name="operations")
     return app
 
 

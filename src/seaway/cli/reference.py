@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,9 +109,16 @@ def cli_page() -> str:
     command = typer.main.get_command(application())
     sections = [f"# The seaway command\n\n{_GENERATED}\n\n{command.help}\n\n{command.epilog}"]
     sections.append(_options_section("seaway", command))
-    for name, verb in command.commands.items():  # type: ignore[attr-defined] # the application is a group
+    for name, verb in _verbs(command):
         sections.append(f"## seaway {name}\n\n{_unwrapped(verb.help)}\n\n{_options_section(name, verb)}")
     return "\n\n".join(sections) + "\n"
+
+
+def _verbs(command: Any) -> Iterator[tuple[str, Any]]:
+    """Yield every verb by its name, those of a verb after each other in its place."""
+    for name, verb in command.commands.items():
+        inner = list(_verbs(verb)) if hasattr(verb, "commands") else []
+        yield from ((f"{name} {own}", each) for own, each in inner) if inner else ((name, verb),)
 
 
 def _configuration_head() -> str:

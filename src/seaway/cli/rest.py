@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from seaway.errors import InvalidArgument, SeawayError, Unavailable, Unknown
 
 _HTTP_OK = 200
+_HTTP_NO_CONTENT = 204
 
 
 class Refused(SeawayError):
@@ -49,12 +50,16 @@ def server_at(address: str) -> Server:
     return Server(parts.hostname, port)
 
 
-def call(server: Server, path: str, body: bytes | None = None, timeout_s: float = 60.0) -> Any:
-    """Return the decoded JSON answer to a GET, or to a POST when there is a body.
+def call(server: Server, path: str, body: bytes | None = None, timeout_s: float = 60.0, method: str = "") -> Any:
+    """Return the decoded JSON answer to a GET, to a POST when there is a body, or to another method.
+
+    None stands for an answer without content.
 
     Raises:  Unavailable - nobody answers. Refused - the server answers with an error. Unknown - the answer is not JSON.
     """
-    status, text = _exchange(server, path, body, timeout_s)
+    status, text = _exchange(server, method or ("GET" if body is None else "POST"), path, body, timeout_s)
+    if status == _HTTP_NO_CONTENT:
+        return None
     try:
         answer = json.loads(text)
     except ValueError as err:
@@ -67,11 +72,11 @@ def call(server: Server, path: str, body: bytes | None = None, timeout_s: float 
     return answer
 
 
-def _exchange(server: Server, path: str, body: bytes | None, timeout_s: float) -> tuple[int, bytes]:
+def _exchange(server: Server, method: str, path: str, body: bytes | None, timeout_s: float) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection(server.host, server.port, timeout=timeout_s)
     headers = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if body is not None else {})
     try:
-        connection.request("GET" if body is None else "POST", path, body=body, headers=headers)
+        connection.request(method, path, body=body, headers=headers)
         response = connection.getresponse()
         return response.status, response.read()
     except TimeoutError as err:

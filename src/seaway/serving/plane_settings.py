@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+from seaway.serving.plane_operations import plane_operations
 from seaway.settings.certificates import read_certificates
 from seaway.settings.cores import usable_cores
 from seaway.settings.network import OFF, Network
@@ -16,7 +17,7 @@ from seaway.settings.server import ServerSettings
 def plane_settings(settings: ServerSettings) -> str:
     """Return the document.
 
-    Raises:  InvalidArgument - a certificate file cannot be read.
+    Raises:  InvalidArgument - a certificate file cannot be read, or webhooks are on without what they need.
     """
     network = settings.network
     return json.dumps(
@@ -33,6 +34,7 @@ def plane_settings(settings: ServerSettings) -> str:
             "check_method_names": settings.engine.enable_signature_method_name_check,
             "tls": _tls(settings),
             "reflection": network.reflection,
+            "operations": plane_operations(settings.operations, usable_cores()),
         }
     )
 

@@ -15,6 +15,7 @@ from seaway.settings.engine import Engine, Queue
 from seaway.settings.models import Models
 from seaway.settings.network import Network, Tls
 from seaway.settings.operation import Drain, Logging, Metrics, Workers
+from seaway.settings.operations import Operations
 from seaway.settings.trials import Trials
 
 
@@ -29,6 +30,7 @@ class ServerSettings:
     trials: Trials = field(default_factory=Trials)
     batching: Batching = field(default_factory=Batching)
     queue: Queue = field(default_factory=Queue)
+    operations: Operations = field(default_factory=Operations)
     workers: Workers = field(default_factory=Workers)
     logging: Logging = field(default_factory=Logging)
     metrics: Metrics = field(default_factory=Metrics)

@@ -85,6 +85,9 @@ def _handler(fake: FakeRest) -> Callable[..., BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             self._answer(None)
 
+        def do_DELETE(self) -> None:
+            self._answer(None)
+
         def do_POST(self) -> None:
             self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
 

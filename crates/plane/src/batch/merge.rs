@@ -181,7 +181,7 @@ mod tests {
             defaults: Default::default(),
         };
         let inputs = tensors.into_iter().map(|(name, tensor)| (name.to_owned(), tensor)).collect();
-        Job { signature: Arc::new(signature), inputs, outputs: vec![], deadline: None }
+        Job { signature: Arc::new(signature), inputs, outputs: vec![], deadline: None, background: false }
     }
 
     fn floats(shape: &[i64], values: &[f32]) -> Tensor {

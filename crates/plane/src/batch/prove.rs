@@ -65,7 +65,7 @@ async fn run(
     signature: &Arc<Signature>,
     inputs: Vec<(String, Tensor)>,
 ) -> std::result::Result<crate::channel::Outputs, String> {
-    let job = Job { signature: Arc::clone(signature), inputs, outputs: Vec::new(), deadline: None };
+    let job = Job { signature: Arc::clone(signature), inputs, outputs: Vec::new(), deadline: None, background: false };
     // Detached: answers that held their slots until they are compared could use them up.
     channel.run_alone(job).await.map(crate::channel::Outputs::detached).map_err(|status| {
         // Engines add a trace of their graph on further lines.
@@ -147,7 +147,7 @@ fn bare_job(inputs: Vec<(String, Tensor)>) -> Job {
         outputs: Vec::new(),
         defaults: Default::default(),
     };
-    Job { signature: Arc::new(signature), inputs, outputs: Vec::new(), deadline: None }
+    Job { signature: Arc::new(signature), inputs, outputs: Vec::new(), deadline: None, background: false }
 }
 
 fn compare(joined: &[TensorView<'_>], row: usize, single: &[TensorView<'_>]) -> std::result::Result<(), String> {

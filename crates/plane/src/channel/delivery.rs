@@ -18,7 +18,7 @@ impl Channel {
             let mut state = self.state.lock();
             let flight = state.slots.land(slot, request_id);
             if flight.is_some() {
-                state.slots.release(slot, true);
+                state.release(slot, true);
             }
             flight
         };
@@ -118,7 +118,7 @@ impl Channel {
             let deadline = job.deadline;
             let pending =
                 Pending { job: job.clone(), rows: None, bytes: 0, arrived: rider.arrived, answer: rider.answer };
-            state.queue.push_front(pending, deadline);
+            state.queue_of(&pending.job).push_front(pending, deadline);
         }
     }
 

@@ -53,6 +53,11 @@ impl<T> Slots<T> {
         self.free.len().min(self.max_busy.saturating_sub(self.busy))
     }
 
+    /// How many may be busy at once.
+    pub fn max_busy(&self) -> usize {
+        self.max_busy
+    }
+
     /// Changes how many may be busy at once; what is busy already may end.
     pub fn set_max_busy(&mut self, max_busy: u16) {
         self.max_busy = usize::from(max_busy);

@@ -33,6 +33,10 @@ impl Batching {
 
 pub(super) struct State {
     pub(super) queue: Queue<Pending>,
+    /// Operations that wait: they run when nobody else waits.
+    pub(super) background: Queue<Pending>,
+    /// Slots that operations hold.
+    pub(super) background_slots: BTreeSet<u16>,
     pub(super) slots: Slots<Flight>,
     pub(super) pace: Pace,
     pub(super) drain: Drain,
@@ -83,9 +87,31 @@ pub(super) enum Entered {
 }
 
 impl State {
+    /// Whether an operation may have a slot now: nobody else waits, and one is left for the request that comes next, where
+    /// there is more than one.
+    pub(super) fn may_run_background(&self) -> bool {
+        let most = self.slots.max_busy().saturating_sub(1).max(1);
+        self.queue.is_empty() && self.slots.spare() > 0 && self.background_slots.len() < most
+    }
+
+    /// The queue of a request's class.
+    pub(super) fn queue_of(&mut self, job: &Job) -> &mut Queue<Pending> {
+        match job.background {
+            true => &mut self.background,
+            false => &mut self.queue,
+        }
+    }
+
+    /// Frees a landed flight's slot.
+    pub(super) fn release(&mut self, slot: u16, reusable: bool) {
+        self.background_slots.remove(&slot);
+        self.slots.release(slot, reusable);
+    }
+
     /// Gives requests a slot; the caller has seen that one is spare.
     pub(super) fn launch(&mut self, pending: Vec<Pending>, rules: &BatchRules, now: Instant) -> Launch {
         let is_batch = pending[0].rows.is_some();
+        let background = pending[0].job.background;
         let rows = pending.iter().filter_map(|pending| pending.rows).sum();
         let padded = rules.padded(rows);
         let mut riders = Vec::with_capacity(pending.len());
@@ -102,6 +128,9 @@ impl State {
         let jobs: Arc<[Job]> = jobs.into();
         let flight = Flight { riders, jobs: Arc::clone(&jobs), rows, padded, is_batch };
         let Ok((slot, request_id)) = self.slots.take(flight) else { unreachable!("a slot was spare under this lock") };
+        if background {
+            self.background_slots.insert(slot);
+        }
         Launch { slot, request_id, jobs, rows, padded }
     }
 
@@ -117,7 +146,7 @@ impl State {
         let mut bytes = first.bytes;
         let natural = rules.is_natural().then(|| self.pace.natural_rows()).flatten();
         let max = natural.map_or(rules.max_rows(), |rows| rows.min(rules.max_rows()));
-        self.queue.take_matching(|other| match other.rows {
+        self.queue_of(&first.job).take_matching(|other| match other.rows {
             _ if rows >= max => Pick::Enough,
             Some(more)
                 if rows + more <= max

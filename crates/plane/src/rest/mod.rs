@@ -10,6 +10,7 @@ pub mod example;
 pub mod example_response;
 pub mod metadata;
 pub mod model_status;
+pub mod operations;
 pub mod path;
 pub mod predict;
 pub mod predict_response;

@@ -1,8 +1,9 @@
 //! Which call a request line means.
 //!
 //! Source: tensorflow_serving/model_servers/http_rest_api_util.cc (both regular expressions, ParseModelInfo); beyond it are the
-//! list of models, `/livez`, `/readyz` and `HEAD`.
+//! list of models, `/v1/operations`, `/livez`, `/readyz` and `HEAD`.
 
+use crate::operations::operation::Id;
 use crate::routes::ModelAddress;
 use crate::status::{Result, Status};
 
@@ -21,6 +22,12 @@ pub enum RestCall {
     Status(ModelAddress),
     /// `GET /v1/models`
     List,
+    /// `GET /v1/operations`
+    Operations,
+    /// `GET /v1/operations/ID`
+    Operation(Id),
+    /// `DELETE /v1/operations/ID`
+    CancelOperation(Id),
     /// `GET /livez`
     Live,
     /// `GET /readyz`, `GET /readyz/NAME`
@@ -52,11 +59,26 @@ pub fn parse(method: &str, path: &str, metrics_path: Option<&str>) -> Result<Res
     };
     let malformed = || Status::invalid_argument(format!("Malformed request: {method} {}", shown(path)));
     let call = match method {
+        "GET" | "HEAD" | "DELETE" if is_operations(rest) => operations(method, &rest["operations".len()..]),
         "POST" => prediction(rest),
         _ if is_get => question(rest),
         _ => None,
     };
     call.unwrap_or_else(|| Err(malformed()))
+}
+
+fn is_operations(rest: &str) -> bool {
+    strip_prefix_ignoring_case(rest, "operations").is_some_and(|tail| tail.is_empty() || tail.starts_with('/'))
+}
+
+/// `operations[/ID]`, of which `tail` is what follows the first word.
+fn operations(method: &str, tail: &str) -> Option<Result<RestCall>> {
+    let Some(id) = tail.strip_prefix('/') else {
+        return (method != "DELETE").then_some(Ok(RestCall::Operations));
+    };
+    let call = if method == "DELETE" { RestCall::CancelOperation } else { RestCall::Operation };
+    let unknown = || Status::not_found(format!("there is no operation {}: an id is 32 hexadecimal digits", shown(id)));
+    Some(Id::parse(id).map(call).ok_or_else(unknown))
 }
 
 /// `models/NAME[/versions/V|/labels/L]:METHOD`
@@ -185,6 +207,10 @@ mod tests {
         ModelAddress { name: name.to_owned(), version, label: label.map(str::to_owned) }
     }
 
+    fn id() -> Id {
+        Id(std::array::from_fn(|index| index as u8))
+    }
+
     #[test]
     fn every_route_is_understood() {
         let half = || address("half", None, None);
@@ -209,6 +235,10 @@ mod tests {
             ("GET", "/v1/models/metadata", RestCall::Status(address("metadata", None, None))),
             ("GET", "/v1/models/versions/metadata", RestCall::Metadata(address("versions", None, None))),
             ("GET", "/v1/models", RestCall::List),
+            ("GET", "/v1/operations", RestCall::Operations),
+            ("GET", "/v1/operations/000102030405060708090a0b0c0d0e0f", RestCall::Operation(id())),
+            ("HEAD", "/V1/Operations/000102030405060708090a0b0c0d0e0f", RestCall::Operation(id())),
+            ("DELETE", "/v1/operations/000102030405060708090a0b0c0d0e0f", RestCall::CancelOperation(id())),
             ("GET", "/livez", RestCall::Live),
             ("GET", "/readyz", RestCall::Ready(None)),
             ("GET", "/readyz/a%20b", RestCall::Ready(Some("a b".to_owned()))),
@@ -228,6 +258,10 @@ mod tests {
             ("POST", "/v1/foo".to_owned(), "Malformed request: POST /v1/foo"),
             ("POST", "/v1/models".to_owned(), "Malformed request: POST /v1/models"),
             ("GET", "/v1/models/foo:predict".to_owned(), "Malformed request: GET /v1/models/foo:predict"),
+            ("DELETE", "/v1/models/foo".to_owned(), "Malformed request: DELETE /v1/models/foo"),
+            ("DELETE", "/v1/operations".to_owned(), "Malformed request: DELETE /v1/operations"),
+            ("POST", "/v1/operations".to_owned(), "Malformed request: POST /v1/operations"),
+            ("GET", "/v1/operationsx".to_owned(), "Malformed request: GET /v1/operationsx"),
             ("PUT", "/v1/models/foo".to_owned(), "Malformed request: PUT /v1/models/foo"),
             ("POST", "/v1/models/foo:Predict".to_owned(), "Malformed request: POST /v1/models/foo:Predict"),
             (

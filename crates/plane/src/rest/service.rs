@@ -13,7 +13,7 @@ use http::header::{
     CONTENT_ENCODING, CONTENT_TYPE, ORIGIN, RETRY_AFTER, VARY,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, Request, Response};
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::service::{service_fn, Service};
@@ -25,9 +25,9 @@ use super::example_response::{write_classifications, write_regressions};
 use super::metadata::metadata_body;
 use super::model_status::{list_body, status_body};
 use super::path::{self, RestCall};
-use super::predict::parse_predict;
+use super::predict::{parse_predict, PredictBody};
 use super::predict_response::write_predict;
-use crate::inference::{Call, Dataplane, Examples};
+use crate::inference::{find_signature, Call, Dataplane, Examples};
 use crate::metrics::Api;
 use crate::routes::{ModelAddress, Servable};
 use crate::signature::DEFAULT_SIGNATURE;
@@ -41,15 +41,27 @@ const LARGE_BODY_BYTES: usize = 256 << 10;
 const NOT_READY_RETRY: Duration = Duration::from_secs(1);
 
 /// A reply's body and what it is.
-struct Reply {
-    body: Vec<u8>,
-    content_type: HeaderValue,
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    pub(super) body: Vec<u8>,
+    pub(super) content_type: HeaderValue,
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Reply {
-    fn json(body: Vec<u8>) -> Reply {
-        Reply { body, content_type: HeaderValue::from_static("application/json") }
+    pub(super) fn json(body: Vec<u8>) -> Reply {
+        let content_type = HeaderValue::from_static("application/json");
+        Reply { status: StatusCode::OK, body, content_type, headers: Vec::new() }
     }
+}
+
+/// What an inference call answers.
+#[derive(Clone, Debug)]
+pub struct Inferred {
+    /// The reply's body.
+    pub body: Vec<u8>,
+    /// Who answered.
+    pub version: i64,
 }
 
 /// The service that answers REST requests from `dataplane`.
@@ -104,21 +116,13 @@ where
 {
     let metrics_path = dataplane.settings.metrics_path.as_deref();
     match path::parse(parts.method.as_str(), parts.uri.path(), metrics_path)? {
-        RestCall::Predict(address) => {
+        wanted @ (RestCall::Predict(_) | RestCall::Classify(_) | RestCall::Regress(_)) => {
             let (call, body) = open(dataplane, parts, body).await?;
-            Ok(Reply::json(predict(dataplane, &address, &body, &call).await?))
-        }
-        RestCall::Classify(address) => {
-            let (call, body) = open(dataplane, parts, body).await?;
-            let (servable, signature, examples) = examples(dataplane, &address, &body, &call)?;
-            let classes = dataplane.classify(&servable, &signature, examples, &call).await?;
-            written(|out| write_classifications(&classes, out))
-        }
-        RestCall::Regress(address) => {
-            let (call, body) = open(dataplane, parts, body).await?;
-            let (servable, signature, examples) = examples(dataplane, &address, &body, &call)?;
-            let values = dataplane.regress(&servable, &signature, examples, &call).await?;
-            written(|out| write_regressions(&values, out))
+            if let Some(operations) = super::operations::wanted(dataplane, &parts.headers)? {
+                let check = |body: &Bytes| check(dataplane, &wanted, body, &call);
+                return super::operations::accept(operations, parts, &wanted, body, check).await;
+            }
+            Ok(Reply::json(infer(dataplane, &wanted, &body, &call).await?.body))
         }
         RestCall::Metadata(address) => {
             let servable = dataplane.resolve(&address)?;
@@ -126,11 +130,14 @@ where
         }
         RestCall::Status(address) => Ok(Reply::json(status_body(&dataplane.model_status(&address)?))),
         RestCall::List => Ok(Reply::json(list_body(dataplane.routes().document()))),
+        RestCall::Operations => super::operations::list(dataplane, parts.uri.query()),
+        RestCall::Operation(id) => super::operations::get(dataplane, id).await,
+        RestCall::CancelOperation(id) => super::operations::cancel(dataplane, id).await,
         RestCall::Live => Ok(Reply::json(b"{ \"live\": true }".to_vec())),
         RestCall::Ready(name) => ready(dataplane, name.as_deref()).map_err(Refusal::from),
         RestCall::Metrics => Ok(Reply {
-            body: dataplane.metrics_text().into_bytes(),
             content_type: HeaderValue::from_static("text/plain; version=0.0.4"),
+            ..Reply::json(dataplane.metrics_text().into_bytes())
         }),
         RestCall::Options => preflight(&parts.headers).map_err(Refusal::from),
     }
@@ -151,7 +158,44 @@ where
     Ok((Call { api: Api::Rest, deadline, received: Instant::now() }, body))
 }
 
-async fn predict(dataplane: &Dataplane, address: &ModelAddress, body: &Bytes, call: &Call) -> StatusResult<Vec<u8>> {
+/// Answers one inference call, now or as an operation.
+///
+/// Errors: what the call's reply says; INVALID_ARGUMENT for what is no inference call.
+pub async fn infer(dataplane: &Dataplane, wanted: &RestCall, body: &Bytes, call: &Call) -> StatusResult<Inferred> {
+    match wanted {
+        RestCall::Predict(address) => predict(dataplane, address, body, call).await,
+        RestCall::Classify(address) => {
+            let (servable, signature, examples) = examples(dataplane, address, body, call)?;
+            let classes = dataplane.classify(&servable, &signature, examples, call).await?;
+            written(&servable, |out| write_classifications(&classes, out))
+        }
+        RestCall::Regress(address) => {
+            let (servable, signature, examples) = examples(dataplane, address, body, call)?;
+            let values = dataplane.regress(&servable, &signature, examples, call).await?;
+            written(&servable, |out| write_regressions(&values, out))
+        }
+        _ => Err(Status::invalid_argument("this is no inference call")),
+    }
+}
+
+/// Refuses an inference call that could not be run: its model, its JSON and its signature are looked at.
+fn check(dataplane: &Dataplane, wanted: &RestCall, body: &Bytes, call: &Call) -> StatusResult<()> {
+    match wanted {
+        RestCall::Predict(address) => parsed(dataplane, address, body, call).map(drop),
+        RestCall::Classify(address) | RestCall::Regress(address) => {
+            let (servable, signature, _) = examples(dataplane, address, body, call)?;
+            find_signature(&servable, &signature).map(drop)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn parsed(
+    dataplane: &Dataplane,
+    address: &ModelAddress,
+    body: &Bytes,
+    call: &Call,
+) -> StatusResult<(Arc<Servable>, PredictBody)> {
     let mut found = None;
     let parsed = off_the_runtime(body.len(), || {
         parse_predict(body, |name| {
@@ -162,20 +206,24 @@ async fn predict(dataplane: &Dataplane, address: &ModelAddress, body: &Bytes, ca
             })
         })
     });
-    let (servable, parsed) = match (found, parsed) {
-        (Some(servable), Ok(parsed)) => (servable, parsed),
+    match (found, parsed) {
+        (Some(servable), Ok(parsed)) => Ok((servable, parsed)),
         (found, parsed) => {
             let status = parsed.err().unwrap_or_else(|| Status::internal("a body was parsed without its signature"));
             refused(dataplane, found.as_deref(), call, &status);
-            return Err(status);
+            Err(status)
         }
-    };
+    }
+}
+
+async fn predict(dataplane: &Dataplane, address: &ModelAddress, body: &Bytes, call: &Call) -> StatusResult<Inferred> {
+    let (servable, parsed) = parsed(dataplane, address, body, call)?;
     let answer = dataplane.predict(&servable, &parsed.signature_name, parsed.inputs, &[], call).await?;
     let views = answer.views();
     let bytes = views.iter().map(|view| view.bytes.len()).sum();
-    let mut out = Vec::new();
-    off_the_runtime(bytes, || write_predict(parsed.format, &views, &mut out))?;
-    Ok(out)
+    let mut body = Vec::new();
+    off_the_runtime(bytes, || write_predict(parsed.format, &views, &mut body))?;
+    Ok(Inferred { body, version: servable.version })
 }
 
 /// The servable, the signature's name and the examples of a classify or regress call.
@@ -202,10 +250,10 @@ fn refused(dataplane: &Dataplane, servable: Option<&Servable>, call: &Call, stat
     }
 }
 
-fn written(write: impl FnOnce(&mut Vec<u8>) -> StatusResult<()>) -> Result<Reply, Refusal> {
-    let mut out = Vec::new();
-    write(&mut out)?;
-    Ok(Reply::json(out))
+fn written(servable: &Servable, write: impl FnOnce(&mut Vec<u8>) -> StatusResult<()>) -> StatusResult<Inferred> {
+    let mut body = Vec::new();
+    write(&mut body)?;
+    Ok(Inferred { body, version: servable.version })
 }
 
 fn ready(dataplane: &Dataplane, name: Option<&str>) -> StatusResult<Reply> {
@@ -256,8 +304,10 @@ fn respond(dataplane: &Dataplane, asked: &HeaderMap, outcome: Result<Reply, Refu
 fn accepted(asked: &HeaderMap, reply: Reply) -> Response<Full<Bytes>> {
     let (body, packed) = body::pack(asked, reply.body);
     let mut response = Response::new(Full::new(body));
+    *response.status_mut() = reply.status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, reply.content_type);
+    headers.extend(reply.headers);
     if let Some(coding) = packed {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
         headers.insert(VARY, HeaderValue::from_static("accept-encoding"));

@@ -128,6 +128,7 @@ pub fn job(values: &[f32]) -> Job {
         inputs: vec![("x".to_owned(), floats(values))],
         outputs: Vec::new(),
         deadline: None,
+        background: false,
     }
 }
 

@@ -192,6 +192,7 @@ fn load_of(model: &Model, api: Api, in_flight: u32, addresses: &Addresses, optio
         api,
         target: address.clone().unwrap_or_default(),
         allow_remote: false,
+        tls: None,
         path,
         connections,
         streams: in_flight.div_ceil(connections),
@@ -202,6 +203,7 @@ fn load_of(model: &Model, api: Api, in_flight: u32, addresses: &Addresses, optio
         poisson: false,
         seed: 1,
         grace_seconds: 10.0,
+        deadline_seconds: None,
     }
 }
 

@@ -36,6 +36,8 @@ pub struct PlaneSettings {
     pub header_read_timeout_ms: u64,
     /// Refuse Classify and Regress on signatures of another method.
     pub check_method_names: bool,
+    /// Let clients of the REST API change how the server works.
+    pub admin_calls: bool,
 }
 
 /// PEM texts for TLS.
@@ -77,6 +79,7 @@ impl Default for PlaneSettings {
             reflection: true,
             header_read_timeout_ms: 10_000,
             check_method_names: false,
+            admin_calls: false,
         }
     }
 }

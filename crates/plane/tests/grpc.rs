@@ -305,7 +305,7 @@ fn a_reload_is_handed_to_the_manager_and_answered_by_it() {
                 let event = served.plane().next_event(Duration::from_secs(20)).expect("a reload comes");
                 let Event::Reload { id, request } = event else { panic!("another event: {event:?}") };
                 assert!(!request.is_empty());
-                served.plane().reply_reload(id, outcome);
+                served.plane().reply(id, outcome);
             }
         });
         served.run(async |client: Client| {

@@ -18,6 +18,7 @@ from typing import Annotated
 import typer
 
 from seaway import __version__
+from seaway.cli.batching import batching
 from seaway.cli.bench import bench
 from seaway.cli.models import models
 from seaway.cli.predict import predict
@@ -48,6 +49,7 @@ def application() -> typer.Typer:
     app.command("serve")(serve_command())
     app.command("models")(models)
     app.command("predict")(predict)
+    app.command("batching")(batching)
     app.command("bench")(bench)
     return app
 

@@ -49,12 +49,14 @@ def server_at(address: str) -> Server:
     return Server(parts.hostname, port)
 
 
-def call(server: Server, path: str, body: bytes | None = None, timeout_s: float = 60.0) -> Any:
-    """Return the decoded JSON answer to a GET, or to a POST when there is a body.
+def call(
+    server: Server, path: str, body: bytes | None = None, timeout_s: float = 60.0, body_method: str = "POST"
+) -> Any:
+    """Return the decoded JSON answer to a GET, or to a `body_method` when there is a body.
 
     Raises:  Unavailable - nobody answers. Refused - the server answers with an error. Unknown - the answer is not JSON.
     """
-    status, text = _exchange(server, path, body, timeout_s)
+    status, text = _exchange(server, path, (body, body_method), timeout_s)
     try:
         answer = json.loads(text)
     except ValueError as err:
@@ -67,11 +69,12 @@ def call(server: Server, path: str, body: bytes | None = None, timeout_s: float 
     return answer
 
 
-def _exchange(server: Server, path: str, body: bytes | None, timeout_s: float) -> tuple[int, bytes]:
+def _exchange(server: Server, path: str, sent: tuple[bytes | None, str], timeout_s: float) -> tuple[int, bytes]:
+    body, method = sent
     connection = http.client.HTTPConnection(server.host, server.port, timeout=timeout_s)
     headers = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if body is not None else {})
     try:
-        connection.request("GET" if body is None else "POST", path, body=body, headers=headers)
+        connection.request("GET" if body is None else method, path, body=body, headers=headers)
         response = connection.getresponse()
         return response.status, response.read()
     except TimeoutError as err:

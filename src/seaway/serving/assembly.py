@@ -14,7 +14,7 @@ from seaway.clock import Clock
 from seaway.engines import registry, tensorflow
 from seaway.repository.config_file import ConfigFilePoller
 from seaway.repository.model_repository import ModelRepository
-from seaway.serving.batching import BatchingPoller, BatchingRules
+from seaway.serving.batching import BatchingAdmin, BatchingPoller, BatchingRules
 from seaway.serving.engine_options import engine_options
 from seaway.serving.measure import Measurer
 from seaway.serving.plane_events import PlaneEvents
@@ -100,14 +100,16 @@ def assemble(settings: ServerSettings, clock: Clock) -> Server:
     served = ServedVersions()
     publisher = Publisher(plane, served)
     batching = BatchingRules(settings.batching, usable_cores())
-    site = Site(plane, Workers(launcher, settings.models.isolation == "shared"), served, batching, options)
+    batching_admin = BatchingAdmin(plane, served, settings.batching, publisher.refresh)
+    workers = Workers(launcher, settings.models.isolation == "shared")
+    site = Site(plane, workers, served, batching, batching_admin, options)
     repository = ModelRepository(repository_options(settings), partial(ServableLoader, site))
     measurer = Measurer(plane, served, publisher)
     # The counters first: whoever sees a version AVAILABLE also sees its load counted.
     repository.subscribe_states(measurer.on_state)
     repository.subscribe(publisher.show)
-    events = PlaneEvents(plane, served, repository.reload)
-    poller = BatchingPoller(plane, served, batching)
+    events = PlaneEvents(plane, served, repository.reload, batching_admin.set_by_call)
+    poller = BatchingPoller(served, batching, batching_admin)
     return Server(settings, clock, models, plane, launcher, repository, measurer, events, poller, threading.Event())
 
 

@@ -33,6 +33,7 @@ def plane_settings(settings: ServerSettings) -> str:
             "check_method_names": settings.engine.enable_signature_method_name_check,
             "tls": _tls(settings),
             "reflection": network.reflection,
+            "admin_calls": network.admin_calls,
         }
     )
 

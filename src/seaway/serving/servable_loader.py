@@ -17,14 +17,14 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seaway import errors
 from seaway._core import Plane, StatusError
 from seaway.engines.engine import EngineOptions
 from seaway.repository.loader import OnFailure
 from seaway.repository.source import AspiredVersion
-from seaway.serving.batching import BatchingRules
+from seaway.serving.batching import BatchingAdmin, BatchingRules, Proofs, prove_batching
 from seaway.serving.served import Served, ServedVersions
 from seaway.serving.warmup import read_warmup_records
 from seaway.serving.workers import Workers
@@ -35,7 +35,6 @@ from seaway.worker.process import WorkerProcess, describe_exit
 log = logging.getLogger(__name__)
 
 _PAGE_BYTES = 4096
-_PROOF_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +65,7 @@ class Site:
     workers: Workers
     served: ServedVersions
     batching: BatchingRules
+    batching_admin: BatchingAdmin
     options: LoadOptions
 
 
@@ -90,7 +90,8 @@ class ServableLoader:
         """
         started = time.monotonic()
         try:
-            rules = self._site.batching.rules(self._version.id.name, self._version.path)
+            configured = self._site.batching.rules(self._version.id.name, self._version.path)
+            rules = self._site.batching_admin.rules(self._version.id.name, configured)
             channel, descriptors = self._open_channel(rules)
             try:
                 worker = self._acquire()
@@ -102,7 +103,7 @@ class ServableLoader:
                 self._site.plane.set_signatures(channel, loaded.signature_def_map)
             self._warm_up(channel)
             proofs = self._prove_batching(channel, rules)
-            self._enter(channel, worker, time.monotonic() - started, rules, proofs)
+            self._enter(self._made(channel, worker, time.monotonic() - started, configured, proofs), rules)
         except BaseException:
             self._give_back(drain_s=0.0)
             raise
@@ -172,22 +173,15 @@ class ServableLoader:
         with _as_seaway_error(f"warm-up record {index}: "):
             self._site.plane.warm_up(channel, record, timeout_s)
 
-    def _prove_batching(self, channel: int, rules: Rules) -> dict[str, str | None]:
+    def _prove_batching(self, channel: int, rules: Rules) -> Proofs:
         """Return for each signature None, or why its requests run by themselves."""
         if not rules["enabled"]:
             return {}
         self._check_wanted()
-        with _as_seaway_error():
-            proofs: dict[str, str | None] = json.loads(self._site.plane.prove_batching(channel, _PROOF_TIMEOUT_S))
-        for name, why_not in proofs.items():
-            if why_not is not None:
-                log.info("%s: requests for signature %r run by themselves: %s", self._version.id, name, why_not)
-        return proofs
+        return prove_batching(self._site.plane, channel, self._version.id, self._version.path)
 
-    def _enter(
-        self, channel: int, worker: WorkerProcess, seconds: float, rules: Rules, proofs: dict[str, str | None]
-    ) -> None:
-        served = Served(
+    def _made(self, channel: int, worker: WorkerProcess, seconds: float, configured: Rules, proofs: Proofs) -> Served:
+        return Served(
             id=self._version.id,
             channel=channel,
             worker=worker,
@@ -195,15 +189,18 @@ class ServableLoader:
             engine=self._site.options.engine,
             load_seconds=seconds,
             path=self._version.path,
-            rules=rules,
+            rules=configured,
             batching=proofs,
             on_lost=self._on_failure,
         )
+
+    def _enter(self, served: Served, rules: Rules) -> None:
+        served = replace(served, is_batched=rules["enabled"])
         with self._lock:
             if self._is_cancelled:
                 raise errors.Cancelled(f"{self._version.id} is no longer wanted")
             self._served = served
-            self._site.served.add(served)
+        self._site.batching_admin.enter(served, rules)
 
     def _give_back(self, drain_s: float) -> None:
         """Undo what was done, last first; whoever comes first does it, and only once."""

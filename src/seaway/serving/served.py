@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seaway.errors import SeawayError
@@ -30,10 +30,12 @@ class Served:
     load_seconds: float
     path: Path
     rules: Rules
-    """How its requests were joined when it was loaded."""
+    """What settings and files said of joining its requests when it was loaded."""
     batching: Mapping[str, str | None]
-    """For each signature None where requests are joined, else why they run by themselves."""
+    """For each signature None where requests may be joined, else why not; empty when nobody has found out."""
     on_lost: OnLost
+    is_batched: bool = True
+    """Whether the rules in force join any requests at all."""
 
 
 class ServedVersions:
@@ -53,10 +55,16 @@ class ServedVersions:
     def remove(self, served: Served) -> None:
         """Forget a version, unless another load has taken its place."""
         with self._lock:
-            if self._served.get(served.id) is served:
+            if self._is_current(served):
                 del self._served[served.id]
             if all(each.worker.pid != served.worker.pid for each in self._served.values()):
                 self._stats.pop(served.worker.pid, None)
+
+    def note_batching(self, served: Served, is_batched: bool, batching: Mapping[str, str | None]) -> None:
+        """Remember how a version's requests are joined now, unless another load has taken its place."""
+        with self._lock:
+            if self._is_current(served):
+                self._served[served.id] = replace(served, is_batched=is_batched, batching=batching)
 
     def all(self) -> list[Served]:
         """Return every loaded version."""
@@ -82,6 +90,10 @@ class ServedVersions:
         with self._lock:
             return {served.id: _shown(served, self._stats.get(served.worker.pid)) for served in self._served.values()}
 
+    def _is_current(self, served: Served) -> bool:
+        found = self._served.get(served.id)
+        return found is not None and found.channel == served.channel
+
 
 def _shown(served: Served, stats: WorkerStats | None) -> dict[str, object]:
     shown: dict[str, object] = {
@@ -89,8 +101,12 @@ def _shown(served: Served, stats: WorkerStats | None) -> dict[str, object]:
         "worker_pid": served.worker.pid,
         "isolation": "shared" if served.is_shared else "process",
         "load_seconds": round(served.load_seconds, 3),
-        "batching": {name: "on" if why_not is None else f"off: {why_not}" for name, why_not in served.batching.items()},
+        "batching": _batching_shown(served) if served.is_batched else {},
     }
     if stats is not None:
         shown |= {"memory_bytes": stats.rss_bytes, "private_bytes": stats.private_bytes}
     return shown
+
+
+def _batching_shown(served: Served) -> dict[str, str]:
+    return {name: "on" if why_not is None else f"off: {why_not}" for name, why_not in served.batching.items()}

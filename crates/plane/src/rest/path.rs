@@ -19,6 +19,10 @@ pub enum RestCall {
     Metadata(ModelAddress),
     /// `GET /v1/models/NAME…`
     Status(ModelAddress),
+    /// `GET /v1/models/NAME/batching`
+    Batching(String),
+    /// `PUT /v1/models/NAME/batching`
+    SetBatching(String),
     /// `GET /v1/models`
     List,
     /// `GET /livez`
@@ -53,6 +57,8 @@ pub fn parse(method: &str, path: &str, metrics_path: Option<&str>) -> Result<Res
     let malformed = || Status::invalid_argument(format!("Malformed request: {method} {}", shown(path)));
     let call = match method {
         "POST" => prediction(rest),
+        "PUT" => batching(rest).map(|name| name.map(RestCall::SetBatching)),
+        _ if is_get && batching(rest).is_some() => batching(rest).map(|name| name.map(RestCall::Batching)),
         _ if is_get => question(rest),
         _ => None,
     };
@@ -72,6 +78,12 @@ fn prediction(rest: &str) -> Option<Result<RestCall>> {
         _ => return None,
     };
     Some(model(name, selected).map(call))
+}
+
+/// The name in `models/NAME/batching`
+fn batching(rest: &str) -> Option<Result<String>> {
+    let (name, "/batching") = split_segment(strip_prefix_ignoring_case(rest, "models/")?)? else { return None };
+    Some(decode(name, "model name"))
 }
 
 /// `models[/NAME][/versions/V|/labels/L][/metadata]`
@@ -208,6 +220,9 @@ mod tests {
             ("GET", "/v1/models/half/versions/3/metadata", RestCall::Metadata(address("half", Some(3), None))),
             ("GET", "/v1/models/metadata", RestCall::Status(address("metadata", None, None))),
             ("GET", "/v1/models/versions/metadata", RestCall::Metadata(address("versions", None, None))),
+            ("GET", "/v1/models/a%20b/batching", RestCall::Batching("a b".to_owned())),
+            ("PUT", "/v1/models/half/batching", RestCall::SetBatching("half".to_owned())),
+            ("GET", "/v1/models/batching", RestCall::Status(address("batching", None, None))),
             ("GET", "/v1/models", RestCall::List),
             ("GET", "/livez", RestCall::Live),
             ("GET", "/readyz", RestCall::Ready(None)),
@@ -228,6 +243,12 @@ mod tests {
             ("POST", "/v1/foo".to_owned(), "Malformed request: POST /v1/foo"),
             ("POST", "/v1/models".to_owned(), "Malformed request: POST /v1/models"),
             ("GET", "/v1/models/foo:predict".to_owned(), "Malformed request: GET /v1/models/foo:predict"),
+            (
+                "PUT",
+                "/v1/models/foo/versions/3/batching".to_owned(),
+                "Malformed request: PUT /v1/models/foo/versions/3/batching",
+            ),
+            ("POST", "/v1/models/foo/batching".to_owned(), "Malformed request: POST /v1/models/foo/batching"),
             ("PUT", "/v1/models/foo".to_owned(), "Malformed request: PUT /v1/models/foo"),
             ("POST", "/v1/models/foo:Predict".to_owned(), "Malformed request: POST /v1/models/foo:Predict"),
             (

@@ -96,9 +96,9 @@ golden: setup
 	@git --no-pager diff --stat -- tests docs
 
 bench: setup
-	@$(BIN)/python -m tests.models.build --only half_plus_two --only mnist_cnn --only mobilenet_v2 >/dev/null
+	@$(BIN)/python -m tests.models.build --only half_plus_two --only mnist_cnn --only mobilenet_v2 --only resnet50 >/dev/null
 	@cargo build --release --quiet -p seaway-bench
-	@$(BIN)/python bench/run.py
+	@$(BIN)/python -m bench.run
 
 clean:
 	@rm -rf target dist artifacts demo .cache $(STAMPS)/core

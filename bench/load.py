@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Mapping
@@ -12,7 +13,8 @@ from typing import Any, Literal
 
 from bench.models import Subject
 
-PROGRAM = Path(__file__).parents[1] / "target" / "release" / "seaway-bench"
+_TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or Path(__file__).parents[1] / "target")
+PROGRAM = _TARGET / "release" / "seaway-bench"
 # Beyond the load itself: its warm-up, and answers that are waited for.
 SPARE_S = 60.0
 
@@ -36,6 +38,9 @@ class Load:
     seconds: float = 3.0
     warm_up: float = 0.5
     rate: float | None = None
+    poisson: bool = False
+    deadline: float | None = None
+    """Seconds within which an answer counts."""
 
     @property
     def in_flight(self) -> int:
@@ -55,7 +60,10 @@ class Load:
             named["streams"] = self.streams
         if self.rate is not None:
             named["rate"] = self.rate
-        return [self.api, self.target, *(f"--{name}={value}" for name, value in named.items())]
+        if self.deadline is not None:
+            named["deadline"] = self.deadline
+        switches = ["--poisson"] if self.poisson else []
+        return [self.api, self.target, *(f"--{name}={value}" for name, value in named.items()), *switches]
 
 
 def run(load: Load) -> Report:
@@ -72,7 +80,15 @@ def run_engine(arguments: list[str], limit_s: float) -> Report:
 
     Raises: LoadFailed - it could not load or run the model.
     """
-    done = subprocess.run([PROGRAM, "engine", *arguments], capture_output=True, text=True, timeout=limit_s, check=False)
+    return run_program([str(PROGRAM), "engine", *arguments], limit_s)
+
+
+def run_program(command: list[str], limit_s: float) -> Report:
+    """Run any program that prints a report.
+
+    Raises: LoadFailed - it failed; carries what it wrote last.
+    """
+    done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s, check=False)
     return _report(done.returncode, done.stdout, done.stderr)
 
 
@@ -126,6 +142,6 @@ class Running:
 
 def _report(status: int, out: str, err: str) -> Report:
     if status != 0:
-        raise LoadFailed(err.strip())
+        raise LoadFailed(err.strip()[-2000:])
     report: Report = json.loads(out)
     return report

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from bench import load, table
+from bench.lines import Line
 from bench.load import Load, Report, Running
 from bench.models import HALF_PLUS_TWO, LARGE, Store
+from bench.serving import Told
 from tests.server import Server, config_text
 
 RATE = 200.0
@@ -24,11 +24,10 @@ LOADS = 4
 AT_MOST_S = 120.0
 LOAD_LIMIT_S = 60.0
 BYSTANDER = HALF_PLUS_TWO
-QUANTILES = ("p50", "p90", "p99", "p99.9", "max")
 
 
-def measure(directory: Path, console: Console, flags: Sequence[str]) -> dict[str, Any]:
-    """Measure the bystander's latency quiet and while the large model is loaded, print it, and return it."""
+def measure(directory: Path, flags: Sequence[str], told: Told) -> dict[str, Any]:
+    """Measure the bystander's latency quiet and while the large model is loaded."""
     store = Store(directory / "store")
     for subject in (BYSTANDER, LARGE):
         store.add(subject.name, subject, 1)
@@ -37,13 +36,21 @@ def measure(directory: Path, console: Console, flags: Sequence[str]) -> dict[str
     server = Server(directory, "serve", f"--config={config}", "--settle-seconds=0", *flags)
     try:
         server.wait_ready()
+        told(f"{BYSTANDER.name} while {LARGE.name} is loaded")
         quiet = load.run(_steady(server, QUIET_S))
         busy = _while_loading(server, store)
     finally:
         server.clean_up()
-    title = f"Latency of {BYSTANDER.name} at {RATE:g}/s while {LARGE.name} is loaded {LOADS} times in a row"
-    table.show(console, title, ("", "requests", *QUANTILES, "failed"), _rows({"quiet": quiet, "loading": busy}))
     return {"rate": RATE, "loads": LOADS, "quiet": quiet, "loading": busy}
+
+
+def lines(measured: dict[str, Any]) -> Iterator[Line]:
+    """The lines of the table."""
+    for name, report in (("quiet", measured["quiet"]), (f"while {LARGE.name} loads", measured["loading"])):
+        took = report["latency_micros"]
+        title = f"{BYSTANDER.name} at {measured['rate']:g}/s, {name}: p50"
+        failed = f" ({report['failed']} failed)" if report["failed"] else ""
+        yield Line(title + failed, measured=table.micros(took["p50"]), p99=table.micros(took["p99"]))
 
 
 def _steady(server: Server, seconds: float) -> Load:
@@ -57,10 +64,3 @@ def _while_loading(server: Server, store: Store) -> Report:
             store.add(LARGE.name, LARGE, version)
             server.wait_state(LARGE.name, version, "AVAILABLE", LOAD_LIMIT_S)
         return running.stop()
-
-
-def _rows(reports: dict[str, Report]) -> Iterator[tuple[str, ...]]:
-    for name, report in reports.items():
-        took = report["latency_micros"]
-        quantiles = (table.micros(took[quantile]) for quantile in QUANTILES)
-        yield (name, f"{report['succeeded']:,}", *quantiles, f"{report['failed']}")

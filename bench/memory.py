@@ -6,27 +6,27 @@ A version's memory ends with its worker process, so that the second number must 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from bench import load, processes, table
+from bench.lines import Line
 from bench.load import Load
 from bench.models import HALF_PLUS_TWO, LARGE, MNIST_CNN, Store, Subject, as_named
 from bench.processes import Member
+from bench.serving import Told
 from tests.server import Server, config_text
 
-SWAPS = 20
+SWAPS = 10
 SWAP_LIMIT_S = 60.0
 # Processor-quiet moment before memory is read: allocators give pages back a little later.
 REST_S = 2.0
 
 
-def measure(directory: Path, console: Console, flags: Sequence[str]) -> dict[str, Any]:
-    """Measure, print both tables, and return everything."""
+def measure(directory: Path, flags: Sequence[str], told: Told) -> dict[str, Any]:
+    """Measure both, and return everything."""
     store = Store(directory / "store")
     subjects = (HALF_PLUS_TWO, MNIST_CNN, LARGE)
     for subject in subjects:
@@ -39,7 +39,7 @@ def measure(directory: Path, console: Console, flags: Sequence[str]) -> dict[str
         for subject in subjects:
             _ask(server, subject)
         before = _at_rest(server)
-        _show(console, "Memory at rest, each model asked for a second", before)
+        told(f"memory over {SWAPS} hot swaps of {LARGE.name}")
         begin = time.monotonic()
         for version in range(2, SWAPS + 2):
             store.add(LARGE.name, LARGE, version)
@@ -49,10 +49,17 @@ def measure(directory: Path, console: Console, flags: Sequence[str]) -> dict[str
         swaps_s = time.monotonic() - begin
         _ask(server, LARGE)
         after = _at_rest(server)
-        _show(console, f"Memory after {SWAPS} hot swaps of {LARGE.name} ({swaps_s / SWAPS:.1f} s each)", after)
     finally:
         server.clean_up()
     return {"swaps": SWAPS, "swaps_s": swaps_s, "before": _plain(before), "after": _plain(after)}
+
+
+def lines(measured: dict[str, Any]) -> Iterator[Line]:
+    """The lines of the table: resident memory over all processes."""
+    before, after = (measured[when]["all"]["rss_bytes"] for when in ("before", "after"))
+    sizes = f"{table.mebibytes(before)} → {table.mebibytes(after)}"
+    each = f"{measured['swaps_s'] / measured['swaps']:.1f} s each"
+    yield Line(f"memory over {measured['swaps']} hot swaps of {LARGE.name}", measured=sizes, spread=each)
 
 
 def _ask(server: Server, subject: Subject) -> None:
@@ -68,15 +75,6 @@ def _at_rest(server: Server) -> list[Member]:
         if held.get("worker_pid")
     }
     return processes.members(server.process.pid, workers)
-
-
-def _show(console: Console, title: str, members: list[Member]) -> None:
-    named = [(member.role, member.usage) for member in members] + [("all", processes.total(members))]
-    rows = [
-        (role, *(table.mebibytes(size) for size in (usage.rss_bytes, usage.pss_bytes, usage.private_bytes)))
-        for role, usage in named
-    ]
-    table.show(console, title, ("process", "resident", "proportional", "private"), rows)
 
 
 def _plain(members: list[Member]) -> dict[str, Any]:

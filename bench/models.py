@@ -9,6 +9,7 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from seaway.engines.signatures import saved_model_signatures
 from tests.models import cache
 from tests.server import Server
 
@@ -20,10 +21,20 @@ class Subject:
     name: str
     input: str
 
+    def of_rows(self, rows: int) -> Subject:
+        """The same with so many times as long a leading dimension."""
+        name, _, value = self.input.partition("=")
+        dtype, shape, values = value.split(":", 2)
+        leading, *inner = shape.split(",")
+        sizes = ",".join([str(int(leading) * rows), *inner])
+        return replace(self, input=f"{name}={dtype}:{sizes}:{values}")
 
-HALF_PLUS_TWO = Subject("half_plus_two", "x=float32:3:1.0,2.0,5.0")
+
+HALF_PLUS_TWO = Subject("half_plus_two", "x=float32:3,1:1.0,2.0,5.0")
 MNIST_CNN = Subject("mnist_cnn", "image=float32:1,28,28,1:random")
 LARGE = Subject("mobilenet_v2", "image=float32:1,224,224,3:random")
+RESNET50 = Subject("resnet50", "image=float32:1,224,224,3:random")
+SUBJECTS = (HALF_PLUS_TWO, MNIST_CNN, LARGE, RESNET50)
 
 
 def saved_model(subject: Subject) -> Path:
@@ -38,6 +49,17 @@ def as_named(server: Server, subject: Subject) -> Subject:
     """The subject with its only input's name as a server that serves it says: Keras numbers those it names itself."""
     metadata = server.get(f"/v1/models/{subject.name}/metadata").json["metadata"]
     (name,) = metadata["signature_def"]["signature_def"]["serving_default"]["inputs"]
+    return _renamed(subject, name)
+
+
+def as_saved(subject: Subject) -> Subject:
+    """The same, with the name that the SavedModel has."""
+    signatures = saved_model_signatures(saved_model(subject), ("serve",)).signature_def
+    (name,) = signatures["serving_default"].inputs
+    return _renamed(subject, name)
+
+
+def _renamed(subject: Subject, name: str) -> Subject:
     _, _, values = subject.input.partition("=")
     return replace(subject, input=f"{name}={values}")
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import statistics
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from bench import table
+from bench.lines import Line
 from bench.models import HALF_PLUS_TWO, MNIST_CNN, Store, Subject
+from bench.serving import Told
+from bench.verdict import spread
 from tests.server import Server
 
 RUNS = 3
@@ -26,20 +25,23 @@ BODIES = {
 }
 
 
-def measure(directory: Path, console: Console, flags: Sequence[str]) -> dict[str, Any]:
-    """Start a server for one model several times, print the median times, and return all."""
+def measure(directory: Path, flags: Sequence[str], told: Told) -> dict[str, Any]:
+    """Start a server for one model several times, and return all times."""
     store = Store(directory / "store")
     results: dict[str, Any] = {}
     for subject in (HALF_PLUS_TWO, MNIST_CNN):
+        told(f"start with {subject.name}")
         store.add(subject.name, subject, 1)
         results[subject.name] = [_start(directory, store, subject, flags) for _ in range(RUNS)]
-    rows = [
-        (name, *(f"{statistics.median(run[what] for run in runs):.2f} s" for what in ("listens_s", "answers_s")))
-        for name, runs in results.items()
-    ]
-    columns = ("model", "listens", "first prediction answered")
-    table.show(console, f"Start: seconds from the command, median of {RUNS}", columns, rows)
     return results
+
+
+def lines(measured: dict[str, Any]) -> Iterator[Line]:
+    """The lines of the table."""
+    for name, runs in measured.items():
+        took = spread([run["answers_s"] for run in runs])
+        title = f"{name}: from the command to the first answer"
+        yield Line(title, measured=f"{took.median:.2f} s", spread=f"{took.lowest:.2f} s - {took.highest:.2f} s")
 
 
 def _start(directory: Path, store: Store, subject: Subject, flags: Sequence[str]) -> dict[str, float]:

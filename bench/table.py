@@ -1,4 +1,4 @@
-"""Numbers as people read them, and tables of them."""
+"""Numbers as people read them, and tables of them: on a terminal, and as markdown."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from rich.table import Table
 
 _MIB = 2**20
 _MICROS_UP_TO = 10_000
+_WHOLE_FROM = 100
 
 
 def show(console: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -21,6 +22,12 @@ def show(console: Console, title: str, columns: Sequence[str], rows: Iterable[Se
     console.print(table)
 
 
+def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """The same as text that a page can hold."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
 def micros(value: float) -> str:
     """Microseconds below ten milliseconds, milliseconds above."""
     return f"{value:,.0f} µs" if value < _MICROS_UP_TO else f"{value / 1000:,.0f} ms"
@@ -28,7 +35,7 @@ def micros(value: float) -> str:
 
 def per_second(value: float) -> str:
     """A rate."""
-    return f"{value:,.0f}/s"
+    return f"{value:,.0f}/s" if value >= _WHOLE_FROM else f"{value:,.1f}/s"
 
 
 def mebibytes(value: float) -> str:

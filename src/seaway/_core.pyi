@@ -70,6 +70,18 @@ class Plane:
         Raises:  StatusError - the channel is not open.
         """
 
+    def predict(self, channel: int, request: bytes) -> bytes:
+        """Answer a serialized PredictRequest with a serialized PredictResponse on a channel that need not be published.
+
+        Raises:  StatusError - what a client would be told.
+        """
+
+    def pace(self, channel: int, requests: list[bytes], in_flight: int, seconds: float) -> str:
+        """Keep `in_flight` of the requests on their way; returns JSON `{"requests", "seconds", "p50_us", "p99_us"}`.
+
+        Raises:  StatusError - what the first request that failed was told.
+        """
+
     def set_batching(self, channel: int, rules: str) -> None:
         """Change how requests are joined, from the next run on.
 
@@ -144,8 +156,10 @@ def bench(load: str, bodies: list[bytes], on_progress: Callable[[float, bool, in
     Raises:  ValueError - not a load; StatusError - the target is refused or not there; what `on_progress` raises.
     """
 
-def grpc_call(target: str, method: str, message: bytes, timeout_s: float, allow_remote: bool) -> bytes:
-    """Make one unary gRPC call without TLS and return its answer.
+def grpc_call(
+    target: str, method: str, message: bytes, timeout_s: float, allow_remote: bool, tls: str | None = None
+) -> bytes:
+    """Make one unary gRPC call and return its answer; `tls` is the JSON document of a load, None for plain text.
 
     Raises:  StatusError - the server's status, or UNAVAILABLE when it cannot be reached in time.
     """

@@ -19,6 +19,7 @@ from seaway.protos.tfrecord import masked_crc
 from tests.eventually import eventually
 from tests.models.cache import Models
 from tests.server import Server, free_port
+from tests.tls_front import CERTIFICATES, TlsFront
 
 pytestmark = pytest.mark.e2e
 
@@ -101,6 +102,19 @@ def test_a_model_that_is_not_there_is_told_before_any_load(server: Server) -> No
     assert bench(f"127.0.0.1:{free_port()}", "--model=half_plus_two").returncode == 1
 
 
+def framed(record: bytes) -> bytes:
+    length = struct.pack("<Q", len(record))
+    return length + struct.pack("<I", masked_crc(length)) + record + struct.pack("<I", masked_crc(record))
+
+
+def regressed(x: float) -> bytes:
+    log = message("tensorflow.serving.PredictionLog")()
+    request = log.regress_log.request
+    request.model_spec.signature_name = "regress_x_to_y"
+    request.input.example_list.examples.add().features.feature["x"].float_list.value.append(x)
+    return framed(bytes(log.SerializeToString()))
+
+
 def recorded(rows: int) -> bytes:
     log = message("tensorflow.serving.PredictionLog")()
     log.predict_log.request.model_spec.name = "as_it_was_called_then"
@@ -109,18 +123,80 @@ def recorded(rows: int) -> bytes:
     tensor.tensor_shape.dim.add(size=rows)
     tensor.tensor_shape.dim.add(size=1)
     tensor.float_val.extend([1.0] * rows)
-    record = bytes(log.SerializeToString())
-    length = struct.pack("<Q", len(record))
-    return length + struct.pack("<I", masked_crc(length)) + record + struct.pack("<I", masked_crc(record))
+    return framed(bytes(log.SerializeToString()))
 
 
-def test_recorded_requests_are_sent_in_turn(server: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize("api", ["grpc", "rest"])
+def test_recorded_requests_are_sent_in_turn(server: Server, api: str, tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(recorded(rows=1) + recorded(rows=3))
-    report = told(server.grpc_address, "--model=half_plus_two", f"--log={tmp_path / 'log'}", "--count=20")
+    target = server.grpc_address if api == "grpc" else server.url
+    report = told(target, "--model=half_plus_two", f"--log={tmp_path / 'log'}", "--count=20")
     assert (report["measurement"]["succeeded"], report["measurement"]["failed"]) == (20, 0)
     page = server.get(METRICS_PATH).body.decode()
     (rows,) = (line for line in page.splitlines() if line.startswith("seaway_request_rows_total{"))
     assert float(rows.rsplit(" ", 1)[1]) == 10 * 1 + 10 * 3
+
+
+@pytest.mark.parametrize("api", ["grpc", "rest"])
+def test_recorded_examples_are_sent_to_their_own_method(server: Server, api: str, tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(recorded(rows=1) + regressed(1.0) + regressed(2.0))
+    target = server.grpc_address if api == "grpc" else server.url
+    arguments = (target, "--model=half_plus_two", f"--log={tmp_path / 'log'}", "--count=8")
+    assert "choose one kind with --method" in bench(*arguments).stderr
+    measured = told(*arguments, "--method=regress")["measurement"]
+    assert (measured["succeeded"], measured["failed"]) == (8, 0)
+
+
+def test_a_server_with_tls_is_measured_by_those_who_trust_it(start: Start, models: Models) -> None:
+    server = start(
+        {"half_plus_two": models.path("half_plus_two")},
+        f"--tls-key-file={CERTIFICATES / 'server-key.pem'}",
+        f"--tls-cert-file={CERTIFICATES / 'server.pem'}",
+        f"--tls-client-ca-file={CERTIFICATES / 'authority.pem'}",
+        "--tls-client-verify",
+    )
+    own = (f"--cert-file={CERTIFICATES / 'client.pem'}", f"--key-file={CERTIFICATES / 'client-key.pem'}")
+    trusting = (f"--ca-file={CERTIFICATES / 'authority.pem'}", *own)
+    arguments = ("--model=half_plus_two", "--count=40", "--in-flight=4")
+    for target, more in (
+        (f"grpcs://{server.grpc_address}", trusting),
+        (server.grpc_address, ("--tls", *trusting)),
+        (server.grpc_address, ("--tls", "--insecure", *own)),
+    ):
+        measured = told(target, *arguments, *more, f"--metrics={server.url}")["measurement"]
+        assert (measured["succeeded"], measured["failed"]) == (40, 0)
+    assert answered(server, "grpc") == 120
+    for more in (("--tls", *own), ("--tls", f"--ca-file={CERTIFICATES / 'authority.pem'}"), ()):
+        assert bench(server.grpc_address, *arguments, *more).returncode == 1
+
+
+def test_rest_behind_tls_is_measured_with_its_metadata_and_its_metrics(server: Server) -> None:
+    trusting = ("--model=half_plus_two", "--count=40", f"--ca-file={CERTIFICATES / 'authority.pem'}")
+    own = (f"--cert-file={CERTIFICATES / 'client.pem'}", f"--key-file={CERTIFICATES / 'client-key.pem'}")
+    with TlsFront(server.rest_address, CERTIFICATES / "authority.pem") as front:
+        measured = told(f"https://localhost:{front.port}", *trusting, *own)["measurement"]
+        refused = bench(f"https://localhost:{front.port}", *trusting)
+    assert (measured["succeeded"], measured["failed"]) == (40, 0)
+    assert set(measured["stage_micros"]) == {"decode", "queue", "run", "encode"}
+    assert (refused.returncode, refused.stdout) == (1, "")
+
+
+def test_unix_sockets_are_measured(start: Start, models: Models, tmp_path: Path) -> None:
+    grpc, rest = tmp_path / "grpc.sock", tmp_path / "rest.sock"
+    server = start(
+        {"half_plus_two": models.path("half_plus_two")}, f"--grpc-socket-path={grpc}", f"--rest-socket-path={rest}"
+    )
+    for target in (f"unix:{grpc}", f"http+unix:{rest}"):
+        measured = told(target, "--model=half_plus_two", "--count=40", "--in-flight=2")["measurement"]
+        assert (measured["succeeded"], measured["failed"], measured["target"]) == (40, 0, target)
+    assert (answered(server, "grpc"), answered(server, "rest")) == (40, 40)
+
+
+def test_an_answer_after_the_deadline_is_a_failure(server: Server) -> None:
+    arguments = ("--model=half_plus_two", "--count=30", "--deadline=0.0001", "--json")
+    done = bench(server.url, *arguments)
+    assert "late" in done.stdout + done.stderr
+    assert told(server.url, "--model=half_plus_two", "--count=30", "--deadline=60")["measurement"]["failed"] == 0
 
 
 def test_two_ways_to_one_server_are_compared_in_pairs(server: Server, tmp_path: Path) -> None:

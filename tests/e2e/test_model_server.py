@@ -1,7 +1,7 @@
 """What TensorFlow Serving's own integration test checks of `tensorflow_model_server`, asked of ours.
 
-Written anew from what it checks; two of its tests need what only Google's build has (TFLite flags, profiler traces)
-and are answered by the tests of the flags.
+Written anew from what it checks; one of its tests needs what only Google's build has (profiler traces) and is answered
+by the tests of the flags.
 
 Source: tensorflow_serving/model_servers/tensorflow_model_server_test.py
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,26 @@ def test_get_model_metadata(default: tuple[Server, Client]) -> None:
 
 def test_predict_saved_model(default: tuple[Server, Client]) -> None:
     assert predicted(default[1]) == (3.0, 123, "serving_default")
+
+
+@pytest.mark.parametrize(
+    ("model", "engine"),
+    [
+        pytest.param("lite_half_plus_two", "litert", id="there-is-one"),
+        pytest.param("half_plus_two", "tensorflow", id="there-is-none"),
+    ],
+)
+def test_predict_on_tflite(run: Run, models: Models, model: str, engine: str) -> None:
+    if find_spec("ai_edge_litert") is None:
+        pytest.skip("engine litert: ai_edge_litert is not installed")
+    flags = ("--prefer_tflite_model=true", "--num_tflite_pools=2", "--num_tflite_interpreters_per_pool=2")
+    server = run("--model_name=default", f"--model_base_path={models.path(model)}", *flags)
+    with Client(server.grpc_address) as client:
+        assert client.arrays("default", x=[[2.0], [3.0], [4.0]])["y"].tolist() == [[3.0], [3.5], [4.0]]
+        assert predicted(client)[0] == 3.0
+    (version,) = server.listing()["default"].values()
+    assert version["engine"] == engine
+    assert "WARNING" not in server.log
 
 
 @pytest.mark.parametrize("model", ["half_plus_two", "half_plus_two_tf2"])

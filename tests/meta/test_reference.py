@@ -70,7 +70,8 @@ def test_only_secrets_and_what_belongs_to_them_have_no_flag() -> None:
 
 
 def test_all_flags_of_tensorflow_serving_are_listed_once() -> None:
-    assert len(FLAGS) == len(BY_NAME) == NUMBER_OF_FLAGS
+    assert sum(not flag.is_own for flag in FLAGS) == NUMBER_OF_FLAGS
+    assert len(FLAGS) == len(BY_NAME)
     page = (DOCS / "flags.md").read_text()
     assert all(f"| `{flag.name}` |" in page for flag in FLAGS)
 

@@ -33,10 +33,13 @@ class Recipe:
 
 def recipes() -> dict[str, Recipe]:
     """All models by name. Imports TensorFlow, which takes seconds."""
-    from tests.models import damage, graphs, modules  # noqa: PLC0415 - TensorFlow only when something is built
+    from tests.models import damage, graphs, lite, modules  # noqa: PLC0415 - TensorFlow only when something is built
 
     def one(build: Callable[[Path], None], version: str = "1", *, large: bool = False) -> Recipe:
         return Recipe({version: build}, large)
+
+    def tflite(build: Callable[[Path], None], *, large: bool = False) -> Recipe:
+        return one(partial(lite.converted, build), large=large)
 
     good = damage.predict_record([1.0, 2.0])
     return {
@@ -67,8 +70,27 @@ def recipes() -> dict[str, Recipe]:
         "missing_variables": one(damage.broken(damage.missing_variables)),
         "truncated_shard": one(damage.broken(damage.truncated_shard)),
         "unknown_op": one(damage.broken(damage.unknown_op)),
+        "lite_half_plus_two": tflite(modules.half_plus_two),
+        "lite_matmul": tflite(modules.matmul),
+        "lite_arithmetic": tflite(modules.arithmetic),
+        "lite_scalar": tflite(modules.scalar),
+        "lite_centred": tflite(modules.centred),
+        "lite_adder": Recipe({str(n): partial(lite.converted, partial(modules.adder, version=n)) for n in (10, 20)}),
+        "lite_strings": one(lite.strings),
+        "lite_one_row": one(lite.one_row),
+        "lite_one_row_shared": one(lite.one_row_shared),
+        "lite_one_row_shaped": one(lite.one_row_shaped),
+        "lite_signatures": one(lite.signatures),
+        "lite_quantized": one(lite.quantized),
+        "lite_counter": one(lite.counter),
+        "lite_without_signature": one(lite.without_signature),
+        "lite_bfloat16": one(lite.bfloat16),
+        "lite_foreign_operation": one(lite.foreign_operation),
+        "lite_mnist_cnn": tflite(modules.mnist_cnn, large=True),
+        "lite_mobilenet_v2": tflite(modules.mobilenet_v2, large=True),
         "mnist_cnn": one(modules.mnist_cnn, large=True),
         "mobilenet_v2": one(modules.mobilenet_v2, large=True),
+        "resnet50": one(modules.resnet50, large=True),
     }
 
 

@@ -228,7 +228,26 @@ def mnist_cnn(directory: Path) -> None:
 
 def mobilenet_v2(directory: Path) -> None:
     """MobileNetV2 with random weights: a model large enough that loading it takes seconds."""
+    _application("MobileNetV2", directory)
+
+
+def resnet50(directory: Path) -> None:
+    """ResNet50 with random weights: a model that a processor works on for a tenth of a second."""
+    _application("ResNet50", directory)
+
+
+def _application(name: str, directory: Path) -> None:
+    """One of Keras' architectures, untrained, whose answers nevertheless depend on what it is asked.
+
+    Fresh weights make what they pass on smaller with every layer, until the answer to every image is the same one. A
+    single pass in training mode has the normalisations measure the layers, as training would.
+    """
     import keras  # noqa: PLC0415
 
     keras.utils.set_random_seed(7)
-    keras.applications.MobileNetV2(weights=None).export(str(directory), verbose=False)
+    model = getattr(keras.applications, name)(weights=None)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    model(np.random.default_rng(7).random((8, *model.input_shape[1:]), np.float32), training=True)
+    model.export(str(directory), verbose=False)

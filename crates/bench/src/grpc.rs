@@ -4,19 +4,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use h2::client::{Builder, SendRequest};
 use h2::RecvStream;
-use http::header::{HeaderValue, CONTENT_TYPE, TE};
+use http::header::{HeaderName, HeaderValue, CONTENT_TYPE, TE};
 use http::{HeaderMap, Method, Request, Uri, Version};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use crate::connect::{connect, resolve, PAUSE};
+use crate::connect::{Dialer, Protocol, PAUSE};
 use crate::failure::Failure;
 use crate::load::{self, Place, Progress};
 use crate::options::Load;
@@ -27,6 +26,9 @@ use crate::turn::Turn;
 const WINDOW_BYTES: u32 = 64 << 20;
 /// Before each message: whether it is compressed, and its length.
 const PREFIX_BYTES: usize = 5;
+/// The header with the time that a server has for its answer, and the first number that is too long for it.
+const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+const MAX_TIMEOUT: u128 = 100_000_000;
 
 /// Loads the server that `load` names with calls of `messages` in turn.
 pub async fn measure(
@@ -34,13 +36,14 @@ pub async fn measure(
     messages: &[Vec<u8>],
     watch: &mut dyn FnMut(Progress) -> bool,
 ) -> Result<Value, Problem> {
-    let address = resolve(&load.target, load.allow_remote)?;
+    let dialer = Dialer::new(&load.target, load.allow_remote, load.tls.as_ref(), Protocol::Http2)?;
+    let dialer = Rc::new(dialer);
     let requests = messages.iter().map(|message| framed(message)).collect();
-    let call = Call { uri: uri(&load.target, &load.path)?, turn: Rc::new(Turn::new(requests)) };
+    let call = Call { uri: uri(&dialer, &load.path)?, turn: Rc::new(Turn::new(requests)) };
     let mut places = vec![];
     for _ in 0..load.connections {
-        let sender = open(address).await.map_err(|error| Problem(format!("{address}: {error}")))?;
-        let line = Rc::new(Line::new(address, sender));
+        let sender = open(&dialer).await.map_err(|error| Problem(format!("{dialer}: {error}")))?;
+        let line = Rc::new(Line::new(dialer.clone(), sender));
         places.extend((0..load.streams).map(|_| GrpcPlace::new(line.clone(), call.clone())));
     }
     let mut report = load::run(places, load, watch).await?;
@@ -52,15 +55,16 @@ pub async fn measure(
 /// One call of `method`, for its answer.
 ///
 /// Raises: Failure - the server's status, or a connection that failed or took longer than `limit`.
-pub fn call(address: SocketAddr, method: &str, message: &[u8], limit: Duration) -> Result<Vec<u8>, Failure> {
+pub fn call(dialer: Dialer, method: &str, message: &[u8], limit: Duration) -> Result<Vec<u8>, Failure> {
     let ask = async {
         let call = Call {
-            uri: uri(&address.to_string(), method).map_err(Failure::connection)?,
+            uri: uri(&dialer, method).map_err(Failure::connection)?,
             turn: Rc::new(Turn::new(vec![framed(message)])),
         };
-        let mut place = GrpcPlace::new(Rc::new(Line::new(address, open(address).await?)), call);
+        let sender = open(&dialer).await?;
+        let mut place = GrpcPlace::new(Rc::new(Line::new(Rc::new(dialer), sender)), call);
         let mut answer = vec![];
-        place.send(&mut |chunk| answer.extend_from_slice(chunk)).await?;
+        place.send(None, &mut |chunk| answer.extend_from_slice(chunk)).await?;
         // Behind its prefix: this client takes no compressed answers, so it is the message.
         Ok(answer.split_off(answer.len().min(PREFIX_BYTES)))
     };
@@ -69,8 +73,8 @@ pub fn call(address: SocketAddr, method: &str, message: &[u8], limit: Duration) 
     crate::in_one_thread(within).unwrap_or_else(|problem| Err(Failure::connection(problem)))
 }
 
-fn uri(target: &str, method: &str) -> Result<Uri, Problem> {
-    let text = format!("http://{target}{method}");
+fn uri(dialer: &Dialer, method: &str) -> Result<Uri, Problem> {
+    let text = format!("{}://{}{method}", dialer.scheme(), dialer.authority());
     text.parse().map_err(|error| Problem(format!("{method:?} is not a method's path: {error}")))
 }
 
@@ -83,8 +87,8 @@ fn framed(message: &[u8]) -> Bytes {
     frame.freeze()
 }
 
-async fn open(address: SocketAddr) -> Result<SendRequest<Bytes>, Failure> {
-    let stream = connect(address).await.map_err(Failure::connection)?;
+async fn open(dialer: &Dialer) -> Result<SendRequest<Bytes>, Failure> {
+    let stream = dialer.dial().await.map_err(Failure::connection)?;
     let mut builder = Builder::new();
     builder.initial_window_size(WINDOW_BYTES).initial_connection_window_size(WINDOW_BYTES).enable_push(false);
     let (sender, connection) = builder.handshake(stream).await.map_err(Failure::connection)?;
@@ -101,20 +105,30 @@ struct Call {
 }
 
 impl Call {
-    fn head(&self) -> Request<()> {
+    fn head(&self, deadline: Option<Instant>) -> Request<()> {
         let mut head = Request::new(());
         *head.method_mut() = Method::POST;
         *head.uri_mut() = self.uri.clone();
         *head.version_mut() = Version::HTTP_2;
         head.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         head.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
+        if let Some(left) = deadline.and_then(|deadline| timeout(deadline.saturating_duration_since(Instant::now()))) {
+            head.headers_mut().insert(TIMEOUT, left);
+        }
         head
     }
 }
 
+/// A time as `grpc-timeout` writes it, with at most eight digits; none for one that would need more.
+fn timeout(left: Duration) -> Option<HeaderValue> {
+    let (micros, millis) = (left.as_micros(), left.as_millis());
+    let text = if micros < MAX_TIMEOUT { format!("{micros}u") } else { format!("{millis}m") };
+    (millis < MAX_TIMEOUT).then(|| HeaderValue::from_str(&text).ok()).flatten()
+}
+
 /// A connection that places share, and how it is opened anew.
 struct Line {
-    address: SocketAddr,
+    dialer: Rc<Dialer>,
     sender: RefCell<SendRequest<Bytes>>,
     /// How often it was opened again.
     opened: Cell<u64>,
@@ -123,8 +137,8 @@ struct Line {
 }
 
 impl Line {
-    fn new(address: SocketAddr, sender: SendRequest<Bytes>) -> Line {
-        Line { address, sender: RefCell::new(sender), opened: Cell::new(0), opening: Mutex::new(()) }
+    fn new(dialer: Rc<Dialer>, sender: SendRequest<Bytes>) -> Line {
+        Line { dialer, sender: RefCell::new(sender), opened: Cell::new(0), opening: Mutex::new(()) }
     }
 }
 
@@ -144,9 +158,10 @@ impl GrpcPlace {
     }
 
     /// Sends the request, gives what the answer's body has to `take`, and judges its status.
-    async fn send(&mut self, take: &mut impl FnMut(&[u8])) -> Result<(), Failure> {
+    async fn send(&mut self, deadline: Option<Instant>, take: &mut impl FnMut(&[u8])) -> Result<(), Failure> {
         poll_fn(|context| self.sender.poll_ready(context)).await.map_err(Failure::connection)?;
-        let (response, mut body) = self.sender.send_request(self.call.head(), false).map_err(Failure::connection)?;
+        let (response, mut body) =
+            self.sender.send_request(self.call.head(deadline), false).map_err(Failure::connection)?;
         body.send_data(self.call.turn.take(), true).map_err(Failure::connection)?;
         let response = response.await.map_err(Failure::connection)?;
         let (head, mut answer) = response.into_parts();
@@ -162,8 +177,8 @@ impl GrpcPlace {
 }
 
 impl Place for GrpcPlace {
-    async fn ask(&mut self) -> Result<(), Failure> {
-        self.send(&mut |_| {}).await
+    async fn ask(&mut self, deadline: Option<Instant>) -> Result<(), Failure> {
+        self.send(deadline, &mut |_| {}).await
     }
 
     /// Takes the line's newer connection, or opens one for all its places; waits a moment when that fails.
@@ -171,7 +186,7 @@ impl Place for GrpcPlace {
         let line = self.line.clone();
         let alone = line.opening.lock().await;
         if line.opened.get() == self.opened {
-            match open(line.address).await {
+            match open(&line.dialer).await {
                 Ok(sender) => {
                     line.sender.replace(sender);
                     line.opened.set(self.opened + 1);
@@ -236,6 +251,14 @@ mod tests {
     }
 
     #[test]
+    fn a_timeout_has_at_most_eight_digits() {
+        let written = |micros| timeout(Duration::from_micros(micros)).map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(written(1500).as_deref(), Some("1500u"));
+        assert_eq!(written(100_000_000).as_deref(), Some("100000m"));
+        assert_eq!(written(100_000_000_000), None);
+    }
+
+    #[test]
     fn only_status_zero_is_success() {
         let mut headers = HeaderMap::new();
         assert_eq!(status(&headers).unwrap_err().code, "grpc ");
@@ -264,16 +287,16 @@ mod tests {
     fn places_of_a_broken_connection_share_the_next_one() {
         let outcome = crate::in_one_thread(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
-            let address = listener.local_addr().expect("it is bound");
+            let address = listener.local_addr().expect("it is bound").to_string();
+            let dialer = Rc::new(Dialer::new(&address, false, None, Protocol::Http2).unwrap());
             let serving = tokio::task::spawn_local(answer_and_hang_up(listener, 2));
-            let call =
-                Call { uri: uri(&address.to_string(), "/m").unwrap(), turn: Rc::new(Turn::new(vec![framed(b"")])) };
-            let line = Rc::new(Line::new(address, open(address).await.unwrap()));
+            let call = Call { uri: uri(&dialer, "/m").unwrap(), turn: Rc::new(Turn::new(vec![framed(b"")])) };
+            let line = Rc::new(Line::new(dialer.clone(), open(&dialer).await.unwrap()));
             let mut places = [GrpcPlace::new(line.clone(), call.clone()), GrpcPlace::new(line.clone(), call)];
-            let first = places[0].ask().await;
-            let broken = places[0].ask().await;
+            let first = places[0].ask(None).await;
+            let broken = places[0].ask(None).await;
             let recovered = (places[1].recover().await, places[0].recover().await, line.opened.get());
-            let again = places[0].ask().await;
+            let again = places[0].ask(None).await;
             serving.abort();
             Ok((first, broken.map_err(|failure| failure.code), recovered, again))
         });

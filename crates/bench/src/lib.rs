@@ -8,7 +8,7 @@ use std::future::Future;
 
 use serde_json::Value;
 
-pub mod connect;
+mod connect;
 mod failure;
 mod grpc;
 mod load;
@@ -17,9 +17,12 @@ mod pace;
 mod problem;
 mod processor_time;
 mod rest;
+mod stream;
 mod tally;
+mod tls;
 mod turn;
 
+pub use connect::{Dialer, Protocol};
 pub use failure::Failure;
 pub use grpc::call;
 pub use load::Progress;
@@ -27,6 +30,7 @@ pub use options::{Api, Load};
 pub use problem::Problem;
 pub use processor_time::own as processor_time;
 pub use tally::{nanoseconds, quantiles};
+pub use tls::Tls;
 
 /// Sends `bodies` in turn, again and again as `load` says, and reports what came of it.
 ///

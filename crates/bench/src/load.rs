@@ -14,7 +14,7 @@ use crate::options::Load;
 use crate::pace::{Arrivals, Pace};
 use crate::problem::Problem;
 use crate::processor_time;
-use crate::tally::Tally;
+use crate::tally::{Moments, Tally};
 
 /// How often the watcher is told how far the load is.
 const TICK: Duration = Duration::from_millis(200);
@@ -24,10 +24,10 @@ const INTERRUPTED_GRACE: Duration = Duration::from_secs(1);
 
 /// One place in flight.
 pub trait Place: 'static {
-    /// Sends the request and waits for its answer.
+    /// Sends the request and waits for its answer; tells the server the deadline, where the protocol can.
     ///
     /// Raises: Failure - anything but success.
-    async fn ask(&mut self) -> Result<(), Failure>;
+    async fn ask(&mut self, deadline: Option<Instant>) -> Result<(), Failure>;
 
     /// Makes the place usable again after a broken connection; false when it cannot be.
     async fn recover(&mut self) -> bool;
@@ -63,12 +63,14 @@ pub async fn run<P: Place>(
         Some(rate) if load.poisson => Pace::open(count, until, Arrivals::poisson(rate, load.seed)),
         Some(rate) => Pace::open(count, until, Arrivals::regular(rate)),
     });
-    let run = Run { tally: Rc::new(RefCell::new(Tally::new(from, load.duration()))), pace, start, from };
+    let tally = Rc::new(RefCell::new(Tally::new(from, load.duration())));
+    let run = Run { tally, pace, start, from, deadline: load.deadline() };
     let ended = run.ask_all(places, until + load.grace(), watch).await?;
     let mut report = run.tally.borrow().report();
     report["in_flight"] = in_flight.into();
     report["connections"] = load.connections.into();
     report["rate"] = load.rate.into();
+    report["deadline_seconds"] = load.deadline_seconds.into();
     report["warm_up_seconds"] = load.warm_up_seconds.into();
     report["unanswered"] = ended.unanswered.into();
     report["interrupted"] = ended.interrupted.into();
@@ -82,6 +84,7 @@ struct Run {
     tally: Rc<RefCell<Tally>>,
     start: Instant,
     from: Instant,
+    deadline: Option<Duration>,
 }
 
 /// How a load ended.
@@ -104,7 +107,7 @@ impl Run {
     ) -> Result<Ended, Problem> {
         let mut asking = JoinSet::new();
         for place in places {
-            asking.spawn_local(ask_on(place, self.pace.clone(), self.tally.clone()));
+            asking.spawn_local(ask_on(place, self.pace.clone(), self.tally.clone(), self.deadline));
         }
         let driven = self.pace.clone();
         let clock = tokio::task::spawn_local(async move { driven.drive().await });
@@ -145,15 +148,26 @@ impl Run {
     }
 }
 
-async fn ask_on<P: Place>(mut place: P, pace: Rc<Pace>, tally: Rc<RefCell<Tally>>) {
+async fn ask_on<P: Place>(mut place: P, pace: Rc<Pace>, tally: Rc<RefCell<Tally>>, limit: Option<Duration>) {
     while let Some(due) = pace.next().await {
-        let outcome = place.ask().await;
+        let deadline = limit.map(|limit| due + limit);
+        let sent = Instant::now();
+        let outcome = match is_past(deadline, sent) {
+            true => Err(Failure::not_sent()),
+            false => place.ask(deadline).await,
+        };
         let broken = matches!(&outcome, Err(failure) if failure.code == "connection");
-        tally.borrow_mut().record(due, Instant::now(), outcome);
+        let ended = Instant::now();
+        let outcome = outcome.and_then(|()| if is_past(deadline, ended) { Err(Failure::late()) } else { Ok(()) });
+        tally.borrow_mut().record(Moments { due, sent, ended }, outcome);
         if broken && !place.recover().await {
             return;
         }
     }
+}
+
+fn is_past(deadline: Option<Instant>, now: Instant) -> bool {
+    deadline.is_some_and(|deadline| deadline <= now)
 }
 
 #[cfg(test)]
@@ -169,7 +183,7 @@ mod tests {
     }
 
     impl Place for Flaky {
-        async fn ask(&mut self) -> Result<(), Failure> {
+        async fn ask(&mut self, _: Option<Instant>) -> Result<(), Failure> {
             self.asked += 1;
             match self.asked {
                 10 | 20 => Err(Failure::connection("reset")),
@@ -187,7 +201,7 @@ mod tests {
     struct Silent;
 
     impl Place for Silent {
-        async fn ask(&mut self) -> Result<(), Failure> {
+        async fn ask(&mut self, _: Option<Instant>) -> Result<(), Failure> {
             std::future::pending().await
         }
 
@@ -201,6 +215,7 @@ mod tests {
             api: Api::Rest,
             target: String::new(),
             allow_remote: false,
+            tls: None,
             path: String::new(),
             connections: 1,
             streams: 1,
@@ -211,6 +226,7 @@ mod tests {
             poisson: false,
             seed: 0,
             grace_seconds: 0.05,
+            deadline_seconds: None,
         }
     }
 
@@ -229,6 +245,33 @@ mod tests {
         let unanswered = report["unanswered"].as_u64().unwrap();
         assert!((15..=20).contains(&unanswered), "two in flight, the others not sent: {unanswered}");
         assert_eq!(report["interrupted"], false);
+    }
+
+    /// Answers after a time, whatever the deadline.
+    struct Slow(Duration);
+
+    impl Place for Slow {
+        async fn ask(&mut self, deadline: Option<Instant>) -> Result<(), Failure> {
+            assert!(deadline.is_some());
+            tokio::time::sleep(self.0).await;
+            Ok(())
+        }
+
+        async fn recover(&mut self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn an_answer_after_the_deadline_is_a_failure_and_what_is_too_late_to_send_is_not_sent() {
+        let hurried = Load { deadline_seconds: Some(0.01), rate: Some(1000.0), ..load(60.0, 30) };
+        let slow = Slow(Duration::from_millis(50));
+        let report = crate::in_one_thread(run(vec![slow], &hurried, &mut |_: Progress| true)).unwrap();
+        assert_eq!((report["succeeded"].as_u64(), report["failed"].as_u64()), (Some(0), Some(30)));
+        let kinds = &report["failures"];
+        assert!(kinds["late"].as_u64() >= Some(1) && kinds["not sent"].as_u64() >= Some(1), "{kinds}");
+        assert!(report["failure_latency_micros"]["late"]["p50"].as_f64() >= Some(50_000.0));
+        assert!(report["lag_micros"]["max"].as_f64() >= Some(10_000.0));
     }
 
     #[test]

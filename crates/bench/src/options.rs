@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::problem::Problem;
+use crate::tls::Tls;
 
 const DAY_SECONDS: f64 = 86_400.0;
 
@@ -12,7 +13,7 @@ const DAY_SECONDS: f64 = 86_400.0;
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
 #[serde(rename_all = "lowercase")]
 pub enum Api {
-    /// gRPC over HTTP/2 without TLS.
+    /// gRPC over HTTP/2.
     Grpc,
     /// HTTP/1.1, kept alive.
     Rest,
@@ -24,10 +25,13 @@ pub enum Api {
 pub struct Load {
     /// The protocol.
     pub api: Api,
-    /// Host and port.
+    /// `HOST:PORT`, or `unix:PATH`.
     pub target: String,
     /// Whether the target may be another machine.
     pub allow_remote: bool,
+    /// TLS to the target; none for plain text.
+    #[serde(default)]
+    pub tls: Option<Tls>,
     /// Path that requests go to: the method's over gRPC.
     pub path: String,
     /// Connections; over REST each carries one request at a time.
@@ -48,6 +52,9 @@ pub struct Load {
     pub seed: u64,
     /// How long answers are awaited after the last request was due.
     pub grace_seconds: f64,
+    /// How long after it was due a request must be answered to count; over gRPC the server is told. None for no bound.
+    #[serde(default)]
+    pub deadline_seconds: Option<f64>,
 }
 
 impl Load {
@@ -60,6 +67,7 @@ impl Load {
         within("warm_up_seconds", self.warm_up_seconds, 0.0, DAY_SECONDS)?;
         within("seconds", self.seconds, 0.0, DAY_SECONDS)?;
         within("grace_seconds", self.grace_seconds, 0.0, DAY_SECONDS)?;
+        self.deadline_seconds.map_or(Ok(()), |limit| within("deadline_seconds", limit, 0.0001, DAY_SECONDS))?;
         self.rate.map_or(Ok(()), |rate| within("rate", rate, 0.01, 1_000_000.0))
     }
 
@@ -69,6 +77,10 @@ impl Load {
 
     pub(crate) fn duration(&self) -> Duration {
         Duration::from_secs_f64(self.seconds)
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        self.deadline_seconds.map(Duration::from_secs_f64)
     }
 
     pub(crate) fn grace(&self) -> Duration {
@@ -99,6 +111,7 @@ mod tests {
             (Load { seconds: -1.0, ..good.clone() }, "seconds"),
             (Load { warm_up_seconds: f64::NAN, ..good.clone() }, "warm_up"),
             (Load { rate: Some(0.0), ..good.clone() }, "rate"),
+            (Load { deadline_seconds: Some(0.0), ..good.clone() }, "deadline_seconds"),
         ] {
             assert!(bad.check().unwrap_err().0.contains(name), "{name}");
         }

@@ -1,19 +1,19 @@
 //! HTTP/1.1 requests on connections that are kept alive: written from one buffer, answers skipped by their length.
 
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-use crate::connect::{connect, resolve, PAUSE};
+use crate::connect::{Dialer, Protocol, PAUSE};
 use crate::failure::Failure;
 use crate::load::{self, Place, Progress};
 use crate::options::Load;
 use crate::problem::Problem;
+use crate::stream::Stream;
 use crate::turn::Turn;
 
 /// Header lines that an answer may have.
@@ -27,13 +27,15 @@ pub async fn measure(
     bodies: &[Vec<u8>],
     watch: &mut dyn FnMut(Progress) -> bool,
 ) -> Result<Value, Problem> {
-    let address = resolve(&load.target, load.allow_remote)?;
-    let requests = bodies.iter().map(|body| request(&load.target, &load.path, body)).collect();
+    let dialer = Dialer::new(&load.target, load.allow_remote, load.tls.as_ref(), Protocol::Http1)?;
+    let dialer = Rc::new(dialer);
+    let requests = bodies.iter().map(|body| request(dialer.authority(), &load.path, body)).collect();
     let turn = Rc::new(Turn::new(requests));
     let mut places = vec![];
     for _ in 0..load.connections {
-        let stream = connect(address).await.map_err(|error| Problem(format!("{address}: {error}")))?;
-        places.push(RestPlace { address, stream, turn: turn.clone(), answer: BytesMut::with_capacity(8192) });
+        let stream = dialer.dial().await.map_err(|error| Problem(format!("{dialer}: {error}")))?;
+        let answer = BytesMut::with_capacity(8192);
+        places.push(RestPlace { dialer: dialer.clone(), stream, turn: turn.clone(), answer });
     }
     let mut report = load::run(places, load, watch).await?;
     report["api"] = "rest".into();
@@ -51,15 +53,17 @@ fn request(host: &str, path: &str, body: &[u8]) -> Bytes {
 
 /// One connection.
 struct RestPlace {
-    address: SocketAddr,
-    stream: TcpStream,
+    dialer: Rc<Dialer>,
+    stream: Stream,
     turn: Rc<Turn>,
     answer: BytesMut,
 }
 
 impl Place for RestPlace {
-    async fn ask(&mut self) -> Result<(), Failure> {
+    async fn ask(&mut self, _: Option<Instant>) -> Result<(), Failure> {
         self.stream.write_all(&self.turn.take()).await.map_err(Failure::connection)?;
+        // TLS keeps what is written until it is flushed.
+        self.stream.flush().await.map_err(Failure::connection)?;
         let head = loop {
             if let Some(head) = parse_head(&self.answer).map_err(Failure::connection)? {
                 break head;
@@ -82,7 +86,7 @@ impl Place for RestPlace {
 
     async fn recover(&mut self) -> bool {
         self.answer.clear();
-        match connect(self.address).await {
+        match self.dialer.dial().await {
             Ok(stream) => self.stream = stream,
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
@@ -149,8 +153,9 @@ mod tests {
     fn answers_in_pieces_and_errors_are_told_apart() {
         let outcomes = crate::in_one_thread(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
-            let address = listener.local_addr().expect("it is bound");
-            let stream = connect(address).await.expect("it listens");
+            let address = listener.local_addr().expect("it is bound").to_string();
+            let dialer = Rc::new(Dialer::new(&address, false, None, Protocol::Http1).unwrap());
+            let stream = dialer.dial().await.expect("it listens");
             let (mut server, _) = listener.accept().await.expect("somebody connects");
             let pieces: [&[u8]; 3] =
                 [b"HTTP/1.1 200 OK\r\ncontent-le", b"ngth: 4\r\n\r\nab", b"cdHTTP/1.1 404 Not Found\r\n"];
@@ -162,8 +167,8 @@ mod tests {
                 }
             });
             let mut place =
-                RestPlace { address, stream, turn: Rc::new(Turn::new(vec![Bytes::new()])), answer: BytesMut::new() };
-            Ok((place.ask().await, place.ask().await, place.ask().await))
+                RestPlace { dialer, stream, turn: Rc::new(Turn::new(vec![Bytes::new()])), answer: BytesMut::new() };
+            Ok((place.ask(None).await, place.ask(None).await, place.ask(None).await))
         });
         let (first, second, third) = outcomes.unwrap();
         assert_eq!(first, Ok(()));

@@ -16,12 +16,26 @@ const SHORTEST_WINDOW: Duration = Duration::from_millis(100);
 /// Quantiles that the report's curve has between one halving of the distance to 1 and the next.
 const QUANTILES_PER_HALF: u32 = 4;
 
+/// When one request was due, sent and ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Moments {
+    /// When it should have been sent: latency counts from here.
+    pub due: Instant,
+    /// When it was.
+    pub sent: Instant,
+    /// When its outcome was known.
+    pub ended: Instant,
+}
+
 /// The outcomes of the requests that fell due after the warm-up.
 pub struct Tally {
     from: Instant,
     last: Instant,
     latencies: Histogram<u64>,
-    failures: BTreeMap<String, u64>,
+    /// How long they took, by code.
+    failures: BTreeMap<String, Histogram<u64>>,
+    /// How late requests were sent.
+    lags: Histogram<u64>,
     failed: u64,
     first_failure: Option<Failure>,
     timeline: Timeline,
@@ -35,29 +49,38 @@ impl Tally {
             last: from,
             latencies: nanoseconds(),
             failures: BTreeMap::new(),
+            lags: nanoseconds(),
             failed: 0,
             first_failure: None,
             timeline: Timeline::new((duration / WINDOWS).max(SHORTEST_WINDOW)),
         }
     }
 
-    /// Takes one request into account that was due at `due` and ended at `end`.
-    pub fn record(&mut self, due: Instant, end: Instant, outcome: Result<(), Failure>) {
+    /// Takes one request into account.
+    pub fn record(&mut self, Moments { due, sent, ended: end }: Moments, outcome: Result<(), Failure>) {
         if due < self.from {
             return;
         }
+        self.lags.saturating_record((sent - due).as_nanos() as u64);
+        let nanos = (end - due).as_nanos() as u64;
         self.last = self.last.max(end);
         let window = self.timeline.window(end - self.from);
         match outcome {
             Ok(()) => {
-                let nanos = (end - due).as_nanos() as u64;
                 self.latencies.saturating_record(nanos);
                 window.latencies.saturating_record(nanos);
             }
             Err(failure) => {
                 window.failed += 1;
                 self.failed += 1;
-                *self.failures.entry(failure.code.clone()).or_default() += 1;
+                match self.failures.get_mut(&failure.code) {
+                    Some(seen) => seen.saturating_record(nanos),
+                    None => {
+                        let mut seen = nanoseconds();
+                        seen.saturating_record(nanos);
+                        self.failures.insert(failure.code.clone(), seen);
+                    }
+                }
                 self.first_failure.get_or_insert(failure);
             }
         }
@@ -75,13 +98,19 @@ impl Tally {
             "seconds": elapsed,
             "succeeded": self.latencies.len(),
             "failed": self.failed,
-            "failures": self.failures,
+            "failures": self.by_code(|seen| seen.len().into()),
+            "failure_latency_micros": self.by_code(quantiles),
+            "lag_micros": quantiles(&self.lags),
             "first_failure": self.first_failure.as_ref().map(|failure| &failure.message),
             "per_second": if elapsed > 0.0 { self.latencies.len() as f64 / elapsed } else { 0.0 },
             "latency_micros": quantiles(&self.latencies),
             "latency_curve": curve(&self.latencies),
             "timeline": self.timeline.report(),
         })
+    }
+
+    fn by_code(&self, say: impl Fn(&Histogram<u64>) -> Value) -> BTreeMap<&str, Value> {
+        self.failures.iter().map(|(code, seen)| (code.as_str(), say(seen))).collect()
     }
 }
 
@@ -174,17 +203,22 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
+    fn at(due: Instant, ended: Instant) -> Moments {
+        Moments { due, sent: due, ended }
+    }
+
     #[test]
     fn warm_up_is_not_counted_and_failures_are_no_throughput() {
         let from = Instant::now();
         let mut tally = Tally::new(from + 10 * MS, 60 * MS);
-        tally.record(from, from + 30 * MS, Ok(()));
-        tally.record(from + 10 * MS, from + 12 * MS, Ok(()));
-        tally.record(from + 15 * MS, from + 20 * MS, Err(Failure::connection("reset")));
+        tally.record(at(from, from + 30 * MS), Ok(()));
+        tally.record(at(from + 10 * MS, from + 12 * MS), Ok(()));
+        tally.record(at(from + 15 * MS, from + 20 * MS), Err(Failure::connection("reset")));
         let report = tally.report();
         assert_eq!((&report["succeeded"], &report["failed"]), (&json!(1), &json!(1)));
         assert_eq!((&report["failures"], &report["first_failure"]), (&json!({"connection": 1}), &json!("reset")));
         assert_eq!(report["per_second"], json!(1.0 / 0.010));
+        assert_eq!(report["failure_latency_micros"]["connection"]["p99"].as_f64().map(f64::round), Some(5001.0));
         let max = report["latency_micros"]["max"].as_f64().unwrap();
         assert!((1999.0..=2002.0).contains(&max), "{max}");
     }
@@ -200,9 +234,9 @@ mod tests {
         let from = Instant::now();
         let mut tally = Tally::new(from, 1000 * MS);
         for end in [10, 99, 350] {
-            tally.record(from, from + end * MS, Ok(()));
+            tally.record(at(from, from + end * MS), Ok(()));
         }
-        tally.record(from, from + 360 * MS, Err(Failure::connection("reset")));
+        tally.record(at(from, from + 360 * MS), Err(Failure::connection("reset")));
         let report = tally.report();
         let windows = report["timeline"]["windows"].as_array().unwrap();
         let seen: Vec<_> =
@@ -215,7 +249,7 @@ mod tests {
     fn the_curve_rises_to_the_maximum() {
         let mut tally = Tally::new(Instant::now(), MS);
         let from = tally.from;
-        (1..=1000).for_each(|end| tally.record(from, from + end * MS, Ok(())));
+        (1..=1000).for_each(|end| tally.record(at(from, from + end * MS), Ok(())));
         let curve = curve(&tally.latencies);
         assert!(curve.windows(2).all(|pair| pair[0].0 <= pair[1].0 && pair[0].1 <= pair[1].1));
         let (quantile, value) = *curve.last().unwrap();

@@ -9,6 +9,7 @@
 //! its place is freed at once; in flight the slot is freed when the worker answers.
 
 mod delivery;
+mod drain;
 mod outputs;
 mod pace;
 mod slots;
@@ -32,6 +33,7 @@ use crate::queue::{Queue, Ticket};
 use crate::status::{Result, Status};
 use crate::tensor::Tensor;
 
+use drain::Drain;
 pub use outputs::{BatchSize, Outputs, Timings};
 use pace::Pace;
 use slots::Slots;
@@ -104,6 +106,7 @@ impl Channel {
             queue: Queue::new(settings.max_queue),
             slots: Slots::new(settings.slots, max_in_flight(&settings, &settings.batching)),
             pace: Pace::default(),
+            drain: Drain::default(),
             timer: None,
             trimming: false,
             closed: None,
@@ -314,6 +317,15 @@ impl Channel {
                 return Err(self.batches_full(waiting.div_ceil(rules.max_rows()), batches));
             }
         }
+        if state.queue.is_empty() {
+            state.drain.forget();
+        }
+        let expected = state.answered_by(pending.arrived);
+        if let (Some(deadline), Some(expected)) = (deadline, expected) {
+            if deadline < expected {
+                return Err(self.hopeless(state.queue.len(), expected - pending.arrived, deadline - pending.arrived));
+            }
+        }
         state.queue.push(pending, deadline).map(Entered::Waiting).map_err(|_| self.full())
     }
 
@@ -351,6 +363,8 @@ impl Channel {
             }
             let mut batch = state.companions(&first, rules, self.settings.stride_bytes / 2);
             batch.insert(0, first);
+            let left = state.queue.len();
+            state.drain.note(now, batch.len(), left);
             return Some(state.launch(batch, rules, now));
         }
     }
@@ -537,6 +551,17 @@ impl Channel {
     fn full(&self) -> Status {
         let ChannelSettings { model, version, max_queue, .. } = &self.settings;
         let message = format!("{model} version {version}: {max_queue} requests wait already; try again later");
+        Status { retry_after: Some(Duration::from_secs(1)), ..Status::new(Code::ResourceExhausted, message) }
+    }
+
+    /// Said at once to a request that would only take a place from others until its deadline passes.
+    fn hopeless(&self, waiting: usize, expected: Duration, left: Duration) -> Status {
+        let ChannelSettings { model, version, .. } = &self.settings;
+        let message = format!(
+            "{model} version {version}: {waiting} requests wait already, so that an answer takes about {} ms of late, and the deadline is in {} ms; try again later",
+            expected.as_millis(),
+            left.as_millis()
+        );
         Status { retry_after: Some(Duration::from_secs(1)), ..Status::new(Code::ResourceExhausted, message) }
     }
 

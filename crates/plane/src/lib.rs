@@ -25,3 +25,4 @@ pub mod settings;
 pub mod signature;
 pub mod status;
 pub mod tensor;
+pub mod trial;

@@ -202,6 +202,28 @@ pub const CATALOGUE: &[Entry] = &[
         &["model"],
         "Workers that ended on their own and were started again.",
     ),
+    entry(
+        "seaway_engine_info",
+        Kind::Gauge,
+        "",
+        &["model", "version", "engine"],
+        "1 for the engine that runs the version.",
+    ),
+    entry(
+        "seaway_engine_trials_total",
+        Kind::Counter,
+        "trials",
+        &["model", "engine", "outcome"],
+        "Engines that were tried for a version in place of its own; outcome is faster, slower, refused or failed.",
+    ),
+    entry(
+        "seaway_engine_trial_ratio",
+        Kind::Gauge,
+        "",
+        &["model", "version", "engine", "kind"],
+        "What a trial measured, relative to the engine that the version was loaded on: kind is throughput (many in flight) \
+         or speed (one in flight); above 1 is faster.",
+    ),
 ];
 
 /// What a client called.
@@ -344,13 +366,16 @@ impl Metrics {
 
     /// Adds the metrics that the plane itself does not write.
     fn with_told(mut self) -> Metrics {
-        const TOLD: [&str; 6] = [
+        const TOLD: [&str; 9] = [
             "seaway_worker_memory_bytes",
             "seaway_worker_cpu_seconds_total",
             "seaway_model_loads_total",
             "seaway_model_load_seconds",
             "seaway_model_unloads_total",
             "seaway_worker_restarts_total",
+            "seaway_engine_info",
+            "seaway_engine_trials_total",
+            "seaway_engine_trial_ratio",
         ];
         for name in TOLD {
             let entry = find(name);

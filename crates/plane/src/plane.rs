@@ -27,6 +27,7 @@ use crate::server::{self, Listener, Load, Protocol};
 use crate::settings::PlaneSettings;
 use crate::signature::Signatures;
 use crate::status::{Result, Status};
+use crate::trial;
 
 /// How long connections may take to close once everything on them has been answered.
 const LINGER: Duration = Duration::from_secs(1);
@@ -250,6 +251,24 @@ impl Plane {
             }
             Ok(proofs)
         })
+    }
+
+    /// Answers one serialized `PredictRequest` on a loaded version that need not be published. Waits.
+    ///
+    /// Errors: NOT_FOUND for a channel that has no signatures; otherwise see [`trial::predict`].
+    pub fn predict(&self, channel: u64, request: &[u8]) -> Result<bytes::Bytes> {
+        let servable = self.servable(channel)?;
+        let request = bytes::Bytes::copy_from_slice(request);
+        self.runtime.block_on(trial::predict(&self.dataplane, &servable, request))
+    }
+
+    /// Measures how fast a loaded version that need not be published answers serialized `PredictRequest`s. Waits.
+    ///
+    /// Errors: NOT_FOUND for a channel that has no signatures; otherwise see [`trial::pace`].
+    pub fn pace(&self, channel: u64, requests: &[&[u8]], in_flight: usize, duration: Duration) -> Result<trial::Pace> {
+        let servable = self.servable(channel)?;
+        let requests = requests.iter().map(|request| bytes::Bytes::copy_from_slice(request)).collect();
+        self.runtime.block_on(trial::pace(&self.dataplane, &servable, requests, in_flight, duration))
     }
 
     /// Changes how a channel joins requests, from its next run on.

@@ -115,6 +115,39 @@ async fn a_full_queue_refuses_at_once_and_says_when_to_try_again() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_answered_in_time_behind_those_that_wait_is_refused_at_once() {
+    let (permit, permits) = std::sync::mpsc::channel();
+    let permits = parking_lot::Mutex::new(permits);
+    let channel = channel(settings(1, 32), 1, move |seen| {
+        let _ = permits.lock().recv();
+        half_plus_two(seen)
+    });
+    let ask = |job| {
+        let channel = Arc::clone(&channel);
+        tokio::spawn(async move { channel.run(job).await.map(|outputs| values(&outputs)) })
+    };
+    let mut runs: Vec<_> = (0..14).map(|_| ask(job(&[1.0]))).collect();
+    eventually("all but one wait", || channel.queued() == 13).await;
+    for left in (6..13).rev() {
+        tokio::time::advance(Duration::from_millis(10)).await;
+        permit.send(()).unwrap();
+        eventually("the next one flies", || channel.queued() == left).await;
+    }
+    let soon = Instant::now() + Duration::from_millis(80);
+    let status = channel.run(job_until(&[1.0], soon)).await.err().unwrap();
+    assert_eq!(status.code, Code::ResourceExhausted);
+    let message = "m version 1: 6 requests wait already, so that an answer takes about 90 ms of late, and the deadline is in 80 ms; try again later";
+    assert_eq!(status.message, message);
+    assert_eq!(status.retry_after, Some(Duration::from_secs(1)));
+    runs.push(ask(job_until(&[1.0], soon + Duration::from_secs(3600))));
+    eventually("who has time waits", || channel.queued() == 7).await;
+    drop(permit);
+    for run in runs {
+        assert_eq!(run.await.unwrap().unwrap(), [2.5]);
+    }
+}
+
 #[tokio::test]
 async fn without_a_queue_a_request_runs_when_a_slot_is_free() {
     let gate = Gate::new();

@@ -5,8 +5,7 @@ use std::time::Duration;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use seaway_bench::connect::resolve;
-use seaway_bench::{Failure, Load, Problem, Progress};
+use seaway_bench::{Dialer, Failure, Load, Problem, Progress, Protocol, Tls};
 use seaway_plane::status::Code;
 
 use crate::status::status_error;
@@ -36,8 +35,9 @@ pub fn bench(py: Python<'_>, load: &str, bodies: Vec<Vec<u8>>, on_progress: Py<P
     }
 }
 
-/// One unary gRPC call without TLS, for its answer.
+/// One unary gRPC call, for its answer; `tls` is a JSON document as in a load, none for plain text.
 #[pyfunction]
+#[pyo3(signature = (target, method, message, timeout_s, allow_remote, tls = None))]
 pub fn grpc_call<'py>(
     py: Python<'py>,
     target: &str,
@@ -45,11 +45,15 @@ pub fn grpc_call<'py>(
     message: &[u8],
     timeout_s: f64,
     allow_remote: bool,
+    tls: Option<&str>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let limit = Duration::try_from_secs_f64(timeout_s)
         .map_err(|_| PyValueError::new_err(format!("{timeout_s} s is not a time to wait")))?;
-    let address = resolve(target, allow_remote).map_err(|problem| unavailable(py, &problem))?;
-    let answer = py.detach(|| seaway_bench::call(address, method, message, limit));
+    let tls: Option<Tls> =
+        tls.map(serde_json::from_str).transpose().map_err(|error| PyValueError::new_err(format!("tls: {error}")))?;
+    let dialer = Dialer::new(target, allow_remote, tls.as_ref(), Protocol::Http2);
+    let dialer = dialer.map_err(|problem| unavailable(py, &problem))?;
+    let answer = py.detach(|| seaway_bench::call(dialer, method, message, limit));
     answer.map(|answer| PyBytes::new(py, &answer)).map_err(|failure| failed(py, &failure))
 }
 

@@ -84,6 +84,27 @@ impl Plane {
         Ok(serde_json::to_string(&proofs).expect("proofs are plain data"))
     }
 
+    /// Answers one serialized `PredictRequest` on a channel that need not be published.
+    fn predict<'py>(&self, py: Python<'py>, channel: u64, request: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+        let answer = checked(py, self.with(py, |plane| plane.predict(channel, request))?)?;
+        Ok(PyBytes::new(py, &answer))
+    }
+
+    /// Measures how fast a channel answers serialized `PredictRequest`s, so many in flight: JSON.
+    fn pace(
+        &self,
+        py: Python<'_>,
+        channel: u64,
+        requests: Vec<Vec<u8>>,
+        in_flight: usize,
+        seconds: f64,
+    ) -> PyResult<String> {
+        let duration = self::seconds(seconds)?;
+        let requests: Vec<&[u8]> = requests.iter().map(Vec::as_slice).collect();
+        let pace = checked(py, self.with(py, |plane| plane.pace(channel, &requests, in_flight, duration))?)?;
+        Ok(serde_json::to_string(&pace).expect("a pace is plain data"))
+    }
+
     /// Changes how a channel joins requests: a JSON document of rules.
     fn set_batching(&self, py: Python<'_>, channel: u64, rules: &str) -> PyResult<()> {
         let rules = parse("batching rules", rules)?;

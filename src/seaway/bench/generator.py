@@ -38,6 +38,8 @@ class Load:
     count: int | None = None
     seed: int = 1
     grace_s: float = 30.0
+    deadline_s: float | None = None
+    """Within which a request must be answered to count; over gRPC the server is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,10 @@ class Measurement:
     request_bytes: int
     rows: int
     """Rows of each request."""
+    failure_micros: Mapping[str, Mapping[str, float]]
+    """Quantiles of how long failures took, by kind."""
+    lag_micros: Mapping[str, float]
+    """How late requests were sent: in an open loop, because no place in flight was free or the generator was busy."""
     generator_cpu_s: float
     interrupted: bool
     stage_micros: Mapping[str, float]
@@ -128,6 +134,7 @@ def load_document(target: Target, request: Request, load: Load, allow_remote: bo
         "api": target.api,
         "target": target.address,
         "allow_remote": allow_remote,
+        "tls": None if target.tls is None else target.tls.document(),
         "path": request.path,
         "connections": connections,
         "streams": 1 if rest else -(-load.in_flight // connections),
@@ -138,6 +145,7 @@ def load_document(target: Target, request: Request, load: Load, allow_remote: bo
         "poisson": load.poisson,
         "seed": load.seed,
         "grace_seconds": load.grace_s,
+        "deadline_seconds": load.deadline_s,
     }
 
 
@@ -165,6 +173,8 @@ def measurement(target: str, report: Mapping[str, Any], rows: int = 1) -> Measur
         rate=report["rate"],
         request_bytes=report["request_bytes"],
         rows=rows,
+        failure_micros=report["failure_latency_micros"],
+        lag_micros=report["lag_micros"] or {},
         generator_cpu_s=report["client_processor_seconds"],
         interrupted=report["interrupted"],
         stage_micros={},

@@ -18,16 +18,18 @@ from seaway.bench.generator import Load
 from seaway.bench.objective import parse_objective
 from seaway.bench.page import html_page
 from seaway.bench.progress import Bars
+from seaway.bench.recorded import request_from_log
 from seaway.bench.report import Comparison, Report, Result, as_json
-from seaway.bench.request import Generation, Request, request_from_file, request_from_log, request_from_signature
+from seaway.bench.request import Generation, Request, request_from_file, request_from_signature
 from seaway.bench.run import Subject, compare, find_max, measure_once, require_success
 from seaway.bench.signature import Model, fetch_inputs
 from seaway.bench.stages import metrics_target
 from seaway.bench.table import render
-from seaway.bench.target import Target, check_allowed, parse_target
+from seaway.bench.target import Target, check_allowed, parse_target, speaks_tls
+from seaway.bench.tls import Tls, TlsFiles, read_tls
 from seaway.errors import InvalidArgument
 
-__all__ = ["Generation", "Load", "Model", "Order", "as_json", "carry_out", "html_page", "print_report"]
+__all__ = ["Generation", "Load", "Model", "Order", "TlsFiles", "as_json", "carry_out", "html_page", "print_report"]
 
 _METADATA_TIMEOUT_S = 10.0
 _WIDTH = 140
@@ -41,6 +43,7 @@ class Order:
     """One, or two that are compared."""
     model: Model
     verb: str
+    """What a body is for, or which records of a log are sent; empty for predict, or for the only kind of records."""
     given: Mapping[str, Any]
     """Values of inputs; the others are random."""
     body: Path | None
@@ -50,6 +53,7 @@ class Order:
     generation: Generation
     metrics: str
     allow_remote: bool
+    tls: TlsFiles
     load: Load
     rounds: int
     objective: str
@@ -68,10 +72,11 @@ def carry_out(order: Order) -> Report:
             "--metrics is one server's page; with --compare stages come from REST ports, or 8501 for 8500"
         )
     objective = parse_objective(order.objective) if order.objective else None
-    targets = [parse_target(server) for server in order.servers]
+    tls = tls_of(order)
+    targets = [parse_target(server, tls, tls_by_default=order.tls.asked) for server in order.servers]
     for target in targets:
         check_allowed(target, order.allow_remote)
-    subjects = [subject_of(target, order) for target in targets]
+    subjects = [subject_of(target, order, tls) for target in targets]
     first, load = subjects[0], order.load
     with Bars() as bars:
         result: Result
@@ -92,12 +97,27 @@ def print_report(report: Report) -> None:
     console.print(render(report))
 
 
-def subject_of(target: Target, order: Order) -> Subject:
+def tls_of(order: Order) -> Tls | None:
+    """Return what addresses with TLS speak; None when there is none of them.
+
+    Raises:  InvalidArgument - TLS is described and no address asks for it, or as for `read_tls`.
+    """
+    addresses = [*order.servers, *([order.metrics] if order.metrics else [])]
+    wanted = any(speaks_tls(text) for text in addresses)
+    by_default = order.tls.asked and any("://" not in text and ":" in text for text in order.servers)
+    if wanted or by_default:
+        return read_tls(order.tls)
+    if order.tls.any:
+        raise InvalidArgument("TLS is described, but no address asks for it: write grpcs:// or https://, or give --tls")
+    return None
+
+
+def subject_of(target: Target, order: Order, tls: Tls | None) -> Subject:
     """Return a server with the request that it is asked.
 
     Raises:  as for `carry_out`.
     """
-    metrics = metrics_target(target, order.metrics)
+    metrics = metrics_target(target, order.metrics, tls)
     if metrics is not None:
         check_allowed(metrics, order.allow_remote)
     return Subject(target, request_of(target, order), order.model.name, metrics, order.allow_remote)
@@ -109,9 +129,9 @@ def request_of(target: Target, order: Order) -> Request:
     Raises:  as for `carry_out`.
     """
     if order.body is not None:
-        return request_from_file(target.api, order.model, order.verb, order.body)
+        return request_from_file(target.api, order.model, order.verb or "predict", order.body)
     if order.log is not None:
-        return request_from_log(target.api, order.model, order.log)
+        return request_from_log(target.api, order.model, order.log, order.verb)
     inputs = fetch_inputs(target, order.model, _METADATA_TIMEOUT_S, order.allow_remote)
     return request_from_signature(target.api, order.model, inputs, order.given, order.generation)
 

@@ -15,37 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from google.protobuf.message import DecodeError
-
 from seaway.bench.signature import Dimension, InputSpec, Model
 from seaway.bench.target import Api
+from seaway.bench.tensors import NUMPY_NAMES, STRING
 from seaway.errors import InvalidArgument
 from seaway.protos import message
-from seaway.protos.tfrecord import read_tfrecords
 
 if TYPE_CHECKING:
     import numpy as np
 
-PREDICT_METHOD = "/tensorflow.serving.PredictionService/Predict"
-
-# Source: tensorflow/core/framework/types.proto, enum DataType.
-_STRING, _HALF = 7, 19
-_NUMPY_NAMES = {
-    1: "float32",
-    2: "float64",
-    3: "int32",
-    4: "uint8",
-    5: "int16",
-    6: "int8",
-    8: "complex64",
-    9: "int64",
-    10: "bool",
-    17: "uint16",
-    18: "complex128",
-    _HALF: "float16",
-    22: "uint32",
-    23: "uint64",
-}
 _MAX_ELEMENTS = 1 << 28
 _SMALL = 10
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -86,27 +64,6 @@ def request_from_file(api: Api, model: Model, verb: str, path: Path) -> Request:
     return Request(path_of(api, model, verb), (body,), 1, f"the {len(body)} bytes of {path}")
 
 
-def request_from_log(api: Api, model: Model, path: Path) -> Request:
-    """Return the Predict requests of a recorded log: a TFRecord of PredictionLog, as warm-up files are.
-
-    They go to the model, version and signature that are asked for; a signature that is not asked for stays as recorded.
-
-    Raises:  InvalidArgument - the file cannot be read, holds nothing or another kind of request, or is meant for REST.
-             DataLoss - it is damaged.
-    """
-    if api == "rest":
-        raise InvalidArgument(f"--log {str(path)!r} holds gRPC messages; measure a gRPC port with it")
-    try:
-        with path.open("rb") as file:
-            records = list(read_tfrecords(file, str(path)))
-    except OSError as err:
-        raise InvalidArgument(f"--log {str(path)!r} cannot be read: {err}") from err
-    if not records:
-        raise InvalidArgument(f"--log {str(path)!r} holds no record")
-    bodies = tuple(_recorded(record, f"{path}: record {index}", model) for index, record in enumerate(records))
-    return Request(path_of(api, model, "predict"), bodies, 1, f"{len(bodies)} recorded in {path}, in turn")
-
-
 def request_from_signature(
     api: Api, model: Model, inputs: Sequence[InputSpec], given: Mapping[str, Any], generation: Generation
 ) -> Request:
@@ -123,9 +80,9 @@ def request_from_signature(
 
 
 def path_of(api: Api, model: Model, verb: str) -> str:
-    """Return the path of a verb: predict, classify or regress."""
+    """Return the path of a verb: predict, classify, regress or (gRPC only) multi_inference."""
     if api == "grpc":
-        return f"/tensorflow.serving.PredictionService/{verb.capitalize()}"
+        return f"/tensorflow.serving.PredictionService/{''.join(map(str.capitalize, verb.split('_')))}"
     return f"{model.path}:{verb}"
 
 
@@ -179,7 +136,7 @@ def grpc_body(model: Model, arrays: Mapping[str, np.ndarray[Any, Any]]) -> bytes
         for size in array.shape:
             tensor.tensor_shape.dim.add(size=size)
         if array.dtype == object:
-            tensor.dtype = _STRING
+            tensor.dtype = STRING
             tensor.string_val.extend(array.ravel().tolist())
         else:
             tensor.dtype = _DTYPES[array.dtype.name]
@@ -208,25 +165,7 @@ def describe(array: np.ndarray[Any, Any]) -> str:
     return f"{name}[{','.join(map(str, array.shape))}]"
 
 
-_DTYPES = {name: dtype for dtype, name in _NUMPY_NAMES.items()}
-
-
-def _recorded(record: bytes, place: str, model: Model) -> bytes:
-    try:
-        log = message("tensorflow.serving.PredictionLog").FromString(record)
-    except DecodeError as err:
-        raise InvalidArgument(f"{place} is no PredictionLog: {err}") from err
-    kind = log.WhichOneof("log_type")
-    if kind != "predict_log":
-        raise InvalidArgument(f"{place} is a {kind or 'record of no kind'}; only Predict requests are sent again")
-    request = log.predict_log.request
-    request.model_spec.name = model.name
-    request.model_spec.ClearField("version_choice")
-    if model.version is not None:
-        request.model_spec.version.value = model.version
-    if model.signature:
-        request.model_spec.signature_name = model.signature
-    return bytes(request.SerializeToString())
+_DTYPES = {name: dtype for dtype, name in NUMPY_NAMES.items()}
 
 
 def _size(spec: InputSpec, axis: int, dimension: Dimension, generation: Generation) -> int:
@@ -250,7 +189,7 @@ def _random(generator: np.random.Generator, spec: InputSpec, generation: Generat
     import numpy as np  # noqa: PLC0415 - as above
 
     shape = shape_of(spec, generation)
-    if spec.dtype == _STRING:
+    if spec.dtype == STRING:
         words = np.empty(shape, dtype=object)
         for index in np.ndindex(*shape):
             words[index] = "".join(_LETTERS[i] for i in generator.integers(0, len(_LETTERS), _WORD_LETTERS)).encode()
@@ -269,7 +208,7 @@ def _converted(spec: InputSpec, value: Any) -> np.ndarray[Any, Any]:
     import numpy as np  # noqa: PLC0415 - as above
 
     try:
-        if spec.dtype != _STRING:
+        if spec.dtype != STRING:
             return np.asarray(value, np.dtype(_numpy_name(spec)))
         texts = np.asarray(value, dtype=object)
         encoded = np.empty(texts.shape, dtype=object)
@@ -289,11 +228,11 @@ def _bytes(value: Any) -> bytes:
 
 
 def _numpy_name(spec: InputSpec) -> str:
-    if spec.dtype not in _NUMPY_NAMES:
+    if spec.dtype not in NUMPY_NAMES:
         raise InvalidArgument(
             f"input {spec.name!r} has data type {spec.dtype}, which is not made here; give the request with --body"
         )
-    return _NUMPY_NAMES[spec.dtype]
+    return NUMPY_NAMES[spec.dtype]
 
 
 def _json_value(name: str, array: np.ndarray[Any, Any]) -> Any:

@@ -7,7 +7,6 @@ Source: tensorflow_serving/apis/get_model_metadata.proto; tensorflow_serving/g3d
 
 from __future__ import annotations
 
-import http.client
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from urllib.parse import quote
 from google.protobuf import json_format
 
 from seaway import _core
+from seaway.bench.http import get
 from seaway.bench.target import Target
 from seaway.errors import FailedPrecondition, NotFound, Unavailable, from_code
 from seaway.protos import message
@@ -103,7 +103,8 @@ def _over_grpc(target: Target, model: Model, timeout_s: float, allow_remote: boo
     if model.version is not None:
         request.model_spec.version.value = model.version
     try:
-        answer = _core.grpc_call(target.address, _METHOD, request.SerializeToString(), timeout_s, allow_remote)
+        tls = None if target.tls is None else json.dumps(target.tls.document())
+        answer = _core.grpc_call(target.address, _METHOD, request.SerializeToString(), timeout_s, allow_remote, tls)
     except _core.StatusError as err:
         raise from_code(err.code, f"no signature from {target}: {err.message}") from err
     metadata = message("tensorflow.serving.GetModelMetadataResponse").FromString(answer).metadata
@@ -122,22 +123,6 @@ def _over_rest(target: Target, model: Model, timeout_s: float) -> Any:
         kind = NotFound if status == _HTTP_NOT_FOUND else Unavailable
         raise kind(f"no signature from {target}: {status} {answer.get('error', '')}")
     return rest_definitions(answer)
-
-
-def get(target: Target, path: str, timeout_s: float) -> tuple[int, bytes]:
-    """Return the status and body of one GET.
-
-    Raises:  Unavailable - nobody answers in time.
-    """
-    connection = http.client.HTTPConnection(target.host, target.port, timeout=timeout_s)
-    try:
-        connection.request("GET", path, headers={"Accept": "*/*"})
-        response = connection.getresponse()
-        return response.status, response.read()
-    except (OSError, http.client.HTTPException) as err:
-        raise Unavailable(f"no server answers at {target}: {err or 'it took too long'}") from err
-    finally:
-        connection.close()
 
 
 def _shape(shape: Any) -> tuple[Dimension, ...] | None:

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from seaway.bench.signature import get
+from seaway.bench.http import get
 from seaway.bench.target import Target, parse_target
+from seaway.bench.tls import Tls
 from seaway.errors import InvalidArgument, SeawayError
 
 STAGES = ("decode", "queue", "run", "encode")
@@ -32,13 +33,13 @@ class StageTotal:
     requests: float
 
 
-def metrics_target(target: Target, asked: str) -> Target | None:
+def metrics_target(target: Target, asked: str, tls: Tls | None = None) -> Target | None:
     """Return the REST port whose metrics page belongs to a target; None when nobody said and it cannot be known.
 
     Raises:  InvalidArgument - `asked` is not the address of a REST port.
     """
     if asked:
-        named = parse_target(asked.removesuffix(METRICS_PATH))
+        named = parse_target(asked.removesuffix(METRICS_PATH), tls)
         if named.api != "rest":
             raise InvalidArgument(f"--metrics {asked!r}: metrics are read over REST; write http://HOST:PORT")
         return named

@@ -22,13 +22,16 @@ _WARM_UP_S = 1.0
 _STEP_WARM_UP_S = 0.5
 # Enough that an open loop's requests rarely wait for a place; each is a connection over REST.
 _OPEN_IN_FLIGHT = 128
-_VERBS = ("predict", "classify", "regress")
+_VERBS = ("predict", "classify", "regress", "multi_inference")
 
 
 def bench(  # noqa: PLR0913, PLR0917 - the options of the verb, which only typer passes
     servers: Annotated[
         list[str],
-        typer.Argument(metavar="SERVER...", help="HOST:PORT for gRPC, http://HOST:PORT for REST; two with --compare."),
+        typer.Argument(
+            metavar="SERVER...",
+            help="HOST:PORT for gRPC, http://HOST:PORT for REST; grpcs://, https://, unix:PATH; two with --compare.",
+        ),
     ],
     model: Annotated[str, typer.Option("--model", metavar="NAME", help="Name of the model.")],
     version: Annotated[
@@ -52,8 +55,13 @@ def bench(  # noqa: PLR0913, PLR0917 - the options of the verb, which only typer
         typer.Option("--log", metavar="FILE", help="Recorded requests, sent in turn: a TFRecord of PredictionLog."),
     ] = None,
     method: Annotated[
-        str, typer.Option("--method", metavar="VERB", help="What a --body is for: predict, classify or regress.")
-    ] = "predict",
+        str,
+        typer.Option(
+            "--method",
+            metavar="VERB",
+            help="predict, classify, regress or multi_inference: what --body is, or of --log.",
+        ),
+    ] = "",
     batch_size: Annotated[int, typer.Option("--batch-size", metavar="N", min=1, help="Rows of each random input.")] = 1,
     dims: Annotated[
         list[str] | None,
@@ -106,6 +114,22 @@ def bench(  # noqa: PLR0913, PLR0917 - the options of the verb, which only typer
         str,
         typer.Option("--metrics", metavar="URL", help="REST port with the metrics of a gRPC port; 8501 for 8500."),
     ] = "",
+    deadline: Annotated[
+        float | None,
+        typer.Option("--deadline", metavar="SECONDS", help="An answer after it is a failure; gRPC servers are told."),
+    ] = None,
+    tls: Annotated[bool, typer.Option("--tls", help="An address without a protocol is gRPC with TLS.")] = False,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option("--ca-file", metavar="FILE", help="Authorities to trust instead of the system's, PEM."),
+    ] = None,
+    cert_file: Annotated[
+        Path | None, typer.Option("--cert-file", metavar="FILE", help="Certificate to show to the server, PEM.")
+    ] = None,
+    key_file: Annotated[Path | None, typer.Option("--key-file", metavar="FILE", help="Its private key, PEM.")] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="With TLS: accept any certificate of the server.")
+    ] = False,
     allow_remote: Annotated[
         bool, typer.Option("--allow-remote", help="Load a server on another machine, which is yours to load.")
     ] = False,
@@ -135,13 +159,14 @@ def bench(  # noqa: PLR0913, PLR0917 - the options of the verb, which only typer
     asked = order.Order(
         servers=tuple(servers),
         model=order.Model(model, version, signature),
-        verb=checked_verb(method, body),
+        verb=checked_verb(method, body, log),
         given=dict(read_input(text) for text in inputs or ()),
         body=body,
         log=log,
         generation=order.Generation(batch_size, seed, parse_dims(dims or [])),
         metrics=metrics,
         allow_remote=allow_remote,
+        tls=order.TlsFiles(tls, ca_file, cert_file, key_file, insecure),
         load=order.Load(
             in_flight=in_flight or (_OPEN_IN_FLIGHT if finding or rate else 1),
             connections=connections,
@@ -151,6 +176,7 @@ def bench(  # noqa: PLR0913, PLR0917 - the options of the verb, which only typer
             warm_up_s=checked_seconds("--warm-up", warm_up, default_warm_up(several, count)),
             count=count,
             seed=seed,
+            deadline_s=checked_deadline(deadline),
         ),
         rounds=rounds,
         objective=slo,
@@ -189,15 +215,15 @@ def check_together(  # noqa: PLR0913, PLR0917 - the options that depend on each 
         raise InvalidArgument("--input, --body and --log each say what is sent; keep one of them")
 
 
-def checked_verb(verb: str, body: Path | None) -> str:
-    """Return the verb.
+def checked_verb(verb: str, body: Path | None, log: Path | None) -> str:
+    """Return the verb; empty when none was given.
 
     Raises:  InvalidArgument - it is none, or a request for it cannot be made from a signature.
     """
-    if verb not in _VERBS:
+    if verb and verb not in _VERBS:
         raise InvalidArgument(f"--method {verb!r} is none of {', '.join(_VERBS)}")
-    if verb != "predict" and body is None:
-        raise InvalidArgument(f"--method {verb} needs the whole request: give --body FILE")
+    if verb not in ("", "predict") and body is None and log is None:
+        raise InvalidArgument(f"--method {verb} needs the whole request: give --body FILE or --log FILE")
     return verb
 
 
@@ -209,6 +235,16 @@ def checked_rate(rate: float | None) -> float | None:
     if rate is not None and not 0.01 <= rate <= 1e6:  # noqa: PLR2004 - the bounds are told beside
         raise InvalidArgument(f"--rate {rate:g} is not between 0.01 and 1000000 requests a second")
     return rate
+
+
+def checked_deadline(seconds: float | None) -> float | None:
+    """Return the deadline.
+
+    Raises:  InvalidArgument - it is out of bounds.
+    """
+    if seconds is not None and not 0.0001 <= seconds <= 86_400:  # noqa: PLR2004 - the bounds are told beside
+        raise InvalidArgument(f"--deadline {seconds:g} is not between 0.0001 and 86400 seconds")
+    return seconds
 
 
 def checked_seconds(option: str, seconds: float | None, default: float) -> float:

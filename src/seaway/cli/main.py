@@ -20,6 +20,7 @@ import typer
 from seaway import __version__
 from seaway.cli.batching import batching
 from seaway.cli.bench import bench
+from seaway.cli.engines import engines
 from seaway.cli.models import models
 from seaway.cli.predict import predict
 from seaway.cli.serve import serve_command
@@ -48,6 +49,7 @@ def application() -> typer.Typer:
     app.callback()(_options)
     app.command("serve")(serve_command())
     app.command("models")(models)
+    app.command("engines")(engines)
     app.command("predict")(predict)
     app.command("batching")(batching)
     app.command("bench")(bench)

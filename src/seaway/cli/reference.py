@@ -74,11 +74,12 @@ def configuration_page() -> str:
 
 def flags_page() -> str:
     """Return the page of TensorFlow Serving's flags and what each does here."""
+    theirs = sum(not flag.is_own for flag in FLAGS)
     head = f"""# TensorFlow Serving's flags
 
 {_GENERATED}
 
-`tensorflow_model_server` takes all {len(FLAGS)} flags of TensorFlow Serving's command of that name, with its parsing
+`tensorflow_model_server` takes all {theirs} flags of TensorFlow Serving's command of that name, with its parsing
 rules: `--name=value`, booleans also as `--name`. A value that cannot be read prints the usage and ends with exit code
 255; an argument that is no flag is shown with the usage, and the server starts. Flags without an effect are named once
 in a warning at the start. What no flag says can be set by `SEAWAY_*` variables and a settings file, see

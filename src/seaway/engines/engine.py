@@ -31,6 +31,8 @@ class EngineOptions:
     """Row counts for which an engine compiles that has to compile for each; ascending."""
     instances: int = 1
     """Objects of a user's class, each of which answers one run at a time."""
+    interpreters: int = 0
+    """Interpreters of a LiteRT model, each of which answers one run at a time; 0 for as many as runs at once."""
     cache_directory: str = ""
     """Where converted models are kept; empty for the user's cache directory."""
 

@@ -19,6 +19,12 @@ from seaway.errors import FailedPrecondition
 TENSORFLOW = "tensorflow"
 """The engine that is not hosted in Python."""
 
+ONNX = "onnx"
+OPENVINO = "openvino"
+
+LITERT = "litert"
+"""The engine that a server can prefer to the one it was told, where a version has its file."""
+
 _SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt", "saved_model.cpb")
 
 
@@ -34,8 +40,9 @@ class Kind:
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         TENSORFLOW: Kind("", "", _SAVED_MODEL_FILES),
-        "onnx": Kind("seaway.engines.onnx", "onnxruntime", ("model.onnx", "saved_model.pb")),
-        "openvino": Kind("seaway.engines.openvino", "openvino", ("model.onnx", "saved_model.pb")),
+        ONNX: Kind("seaway.engines.onnx", "onnxruntime", ("model.onnx", "saved_model.pb")),
+        OPENVINO: Kind("seaway.engines.openvino", "openvino", ("model.onnx", "saved_model.pb")),
+        LITERT: Kind("seaway.engines.litert", "ai_edge_litert", ("model.tflite",)),
         "python": Kind("seaway.engines.python", "", ("model.py",)),
     }
 )

@@ -12,19 +12,26 @@ from pathlib import Path
 from seaway._core import Plane
 from seaway.clock import Clock
 from seaway.engines import registry, tensorflow
+from seaway.engines.choice import AUTO, Preferences, usable_engines
+from seaway.errors import FailedPrecondition
 from seaway.repository.config_file import ConfigFilePoller
 from seaway.repository.model_repository import ModelRepository
 from seaway.serving.batching import BatchingAdmin, BatchingPoller, BatchingRules
 from seaway.serving.engine_options import engine_options
+from seaway.serving.engine_plan import EnginePlans
+from seaway.serving.instance import LoadOptions
 from seaway.serving.measure import Measurer
 from seaway.serving.plane_events import PlaneEvents
 from seaway.serving.plane_settings import plane_settings
 from seaway.serving.publisher import Publisher
 from seaway.serving.repository_settings import model_list, repository_options
-from seaway.serving.servable_loader import LoadOptions, ServableLoader, Site
+from seaway.serving.servable_loader import ServableLoader, Site
 from seaway.serving.served import ServedVersions
+from seaway.serving.trial.decisions import Decisions
+from seaway.serving.trial.tuner import Surroundings, Tuner
 from seaway.serving.workers import Workers
 from seaway.settings.cores import usable_cores
+from seaway.settings.engine import Engine
 from seaway.settings.model_config import ModelList
 from seaway.settings.server import ServerSettings
 from seaway.settings.session_config import session_config
@@ -46,6 +53,7 @@ class Server:
     measurer: Measurer
     events: PlaneEvents
     batching: BatchingPoller
+    tuner: Tuner
     ended: threading.Event
 
     def start(self) -> dict[str, str | None]:
@@ -61,6 +69,8 @@ class Server:
         workers = self.settings.workers
         _in_background("events", partial(self.events.run, self.ended))
         _in_background("measure", partial(self.measurer.run, workers.stats_interval_s, self.ended, self.clock))
+        if self.settings.engine.engine == AUTO and self.settings.trials.enabled:
+            _in_background("engine trials", partial(self.tuner.run, self.ended))
         self._poll_files()
         return addresses
 
@@ -95,33 +105,48 @@ def assemble(settings: ServerSettings, clock: Clock) -> Server:
     models = model_list(settings.models)
     plane = Plane(plane_settings(settings))
     options = _load_options(settings)
-    # The fork server has TensorFlow's library open, which workers of other engines have no use for.
-    launcher = WorkerLauncher(options.library, use_fork_server=options.engine == registry.TENSORFLOW)
+    launcher = WorkerLauncher(options.library, use_fork_server=bool(options.library))
     served = ServedVersions()
     publisher = Publisher(plane, served)
     batching = BatchingRules(settings.batching, usable_cores())
-    batching_admin = BatchingAdmin(plane, served, settings.batching, publisher.refresh)
+    plans = _engine_plans(settings, options, batching)
     workers = Workers(launcher, settings.models.isolation == "shared")
-    site = Site(plane, workers, served, batching, batching_admin, options)
+    batching_admin = BatchingAdmin(plane, served, settings.batching, publisher.refresh)
+    site = Site(plane, workers, served, batching, batching_admin, plans, publisher.refresh)
     repository = ModelRepository(repository_options(settings), partial(ServableLoader, site))
     measurer = Measurer(plane, served, publisher)
+    tuner = Tuner(settings.trials, Surroundings(plane, served, plans, publisher.refresh, clock))
     # The counters first: whoever sees a version AVAILABLE also sees its load counted.
     repository.subscribe_states(measurer.on_state)
     repository.subscribe(publisher.show)
+    repository.subscribe_states(tuner.on_state)
     events = PlaneEvents(plane, served, repository.reload, batching_admin.set_by_call)
     poller = BatchingPoller(served, batching, batching_admin)
-    return Server(settings, clock, models, plane, launcher, repository, measurer, events, poller, threading.Event())
+    ended = threading.Event()
+    return Server(settings, clock, models, plane, launcher, repository, measurer, events, poller, tuner, ended)
+
+
+def _engine_plans(settings: ServerSettings, options: LoadOptions, batching: BatchingRules) -> EnginePlans:
+    # TensorFlow's own operations have no counterpart elsewhere.
+    has_trials = settings.trials.enabled and not settings.engine.custom_op_libraries
+    kept = Decisions(settings.engine.cache_directory) if has_trials else None
+    usable = usable_engines(bool(options.library))
+    return EnginePlans(_preferences(settings.engine), options, batching, usable, kept)
+
+
+def _preferences(engine: Engine) -> Preferences:
+    return Preferences(engine.engine, engine.prefer_tflite_model)
 
 
 def _load_options(settings: ServerSettings) -> LoadOptions:
     engine, models = settings.engine, settings.models
     iterations = models.num_request_iterations_for_warmup or 1
-    registry.require(engine.engine)
-    is_tensorflow = engine.engine == registry.TENSORFLOW
+    for name in _preferences(engine).engines:
+        registry.require(name)
     return LoadOptions(
         engine=engine.engine,
         engine_options=engine_options(engine, usable_cores()),
-        library=str(tensorflow.find(engine.tensorflow_library).library) if is_tensorflow else "",
+        library=_library(engine),
         tags=engine.saved_model_tags,
         session_config=session_config(engine, usable_cores()),
         custom_ops=tuple(str(path) for path in tensorflow.custom_op_libraries(engine.custom_op_libraries)),
@@ -132,6 +157,22 @@ def _load_options(settings: ServerSettings) -> LoadOptions:
         drain_timeout_s=settings.drain.drain_timeout_s,
         warmup_iterations=iterations if models.enable_model_warmup else 0,
     )
+
+
+def _library(engine: Engine) -> str:
+    """Return TensorFlow's library; empty where it is not needed, or not there and something else may do.
+
+    Raises:  FailedPrecondition - it is needed, or named, and not there.
+    """
+    if engine.engine == registry.TENSORFLOW or engine.tensorflow_library:
+        return str(tensorflow.find(engine.tensorflow_library).library)
+    if engine.engine != AUTO:
+        return ""
+    try:
+        return str(tensorflow.find().library)
+    except FailedPrecondition as err:
+        log.warning("%s; other engines stand in for it where they can", err.message)
+        return ""
 
 
 def _in_background(name: str, work: partial[None]) -> None:

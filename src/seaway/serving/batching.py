@@ -20,7 +20,7 @@ from seaway._core import Plane, StatusError
 from seaway.clock import Clock
 from seaway.errors import SeawayError
 from seaway.repository.ids import ServableId
-from seaway.serving.served import Served, ServedVersions
+from seaway.serving.served import Joining, Served, ServedVersions
 from seaway.serving.warmup import read_warmup_records
 from seaway.settings.batching import Batching
 from seaway.settings.batching_parameters import (
@@ -125,10 +125,10 @@ class BatchingAdmin:
     def enter(self, served: Served, given: Rules) -> None:
         """Add a version that was loaded with these rules; a call that came meanwhile counts for it too."""
         with self._lock:
-            self._served.add(served)
             rules = self._by_call.get(served.id.name, given)
             if rules != given:
                 self._give(served, rules)
+            self._served.add(served)
 
     def _give(self, served: Served, rules: Rules) -> None:
         try:
@@ -137,10 +137,10 @@ class BatchingAdmin:
             if err.code == errors.NotFound.code:  # it was unloaded meanwhile
                 return
             raise errors.from_code(err.code, err.message) from err
-        proofs = served.batching
+        proofs = self._served.joining(served).proofs
         if rules["enabled"] and not proofs:
             proofs = prove_batching(self._plane, served.channel, served.id, served.path)
-        self._served.note_batching(served, rules["enabled"], proofs)
+        self._served.note_joining(served, Joining(rules["enabled"], proofs))
 
 
 class BatchingPoller:

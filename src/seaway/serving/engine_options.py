@@ -15,5 +15,6 @@ def engine_options(engine: Engine, cores: int) -> EngineOptions:
         intra_op_threads=engine.intra_op_parallelism or max(1, cores // threads),
         batch_sizes=tuple(sorted({int(size) for size in engine.openvino_batch_sizes.split(",")})),
         instances=engine.python_instances,
+        interpreters=engine.litert_interpreters,
         cache_directory=engine.cache_directory,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seaway._core import Plane
 from seaway.clock import Clock
@@ -64,6 +64,12 @@ def of_stats(served: Served, stats: WorkerStats) -> list[Observation]:
     ]
 
 
+def of_engine(served: Served) -> Observation:
+    """Return which engine runs a version as a metric. Pure."""
+    labels = {"model": served.id.name, "version": str(served.id.version), "engine": served.engine}
+    return Observation("seaway_engine_info", labels, 1, "set")
+
+
 def _labels(served: Served) -> dict[str, str]:
     if served.is_shared:
         return {"model": SHARED, "version": ""}
@@ -80,6 +86,7 @@ class Measurer:
         self._publisher = publisher
         self._states: dict[ServableId, State] = {}
         self._shown: dict[int, list[Observation]] = {}
+        self._engines: list[Observation] = []
         self._due = threading.Event()
 
     def on_state(self, state: ServableState) -> None:
@@ -132,6 +139,10 @@ class Measurer:
             self._served.note_stats(pid, stats)
             self._shown[pid] = of_stats(served, stats)
             self._observe(self._shown[pid])
+        engines = [of_engine(served) for served in self._served.all()]
+        self._observe([replace(each, op="remove") for each in self._engines if each not in engines])
+        self._observe(engines)
+        self._engines = engines
         self._publisher.refresh()
 
     def _observe(self, observations: list[Observation]) -> None:

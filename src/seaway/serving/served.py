@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from seaway.errors import SeawayError
 from seaway.repository.ids import ServableId
+from seaway.repository.source import AspiredVersion
 from seaway.settings.batching_parameters import Rules
 from seaway.worker.process import WorkerProcess, WorkerStats
 
@@ -22,20 +23,41 @@ OnLost = Callable[[SeawayError], None]
 class Served:
     """One loaded version."""
 
-    id: ServableId
+    version: AspiredVersion
     channel: int
     worker: WorkerProcess
     is_shared: bool
     engine: str
     load_seconds: float
-    path: Path
     rules: Rules
     """What settings and files said of joining its requests when it was loaded."""
     batching: Mapping[str, str | None]
-    """For each signature None where requests may be joined, else why not; empty when nobody has found out."""
+    """What was found out then: for each signature None where requests may be joined, else why not; or nothing."""
     on_lost: OnLost
-    is_batched: bool = True
+    switch: Callable[[str], None]
+    """Has another engine answer for the version; raises SeawayError and changes nothing where it cannot."""
+    proof: str = ""
+    """What is known of the answers of an engine that stands in for TensorFlow."""
+
+    @property
+    def id(self) -> ServableId:
+        """Return which version this is."""
+        return self.version.id
+
+    @property
+    def path(self) -> Path:
+        """Return where its files are."""
+        return self.version.path
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """How a version's requests are joined, which changes while it is loaded."""
+
+    is_on: bool
     """Whether the rules in force join any requests at all."""
+    proofs: Mapping[str, str | None]
+    """For each signature None where requests may be joined, else why not; empty when nobody has found out."""
 
 
 class ServedVersions:
@@ -46,25 +68,24 @@ class ServedVersions:
         self._lock = threading.Lock()
         self._served: dict[ServableId, Served] = {}
         self._stats: dict[int, WorkerStats] = {}
+        self._choices: dict[ServableId, Mapping[str, object]] = {}
+        self._joining: dict[int, Joining] = {}
 
     def add(self, served: Served) -> None:
         """Remember a version; one that was there under the same id is replaced."""
         with self._lock:
             self._served[served.id] = served
+            self._forget_joining()
 
     def remove(self, served: Served) -> None:
         """Forget a version, unless another load has taken its place."""
         with self._lock:
-            if self._is_current(served):
+            if self._served.get(served.id) is served:
                 del self._served[served.id]
+                self._choices.pop(served.id, None)
+                self._forget_joining()
             if all(each.worker.pid != served.worker.pid for each in self._served.values()):
                 self._stats.pop(served.worker.pid, None)
-
-    def note_batching(self, served: Served, is_batched: bool, batching: Mapping[str, str | None]) -> None:
-        """Remember how a version's requests are joined now, unless another load has taken its place."""
-        with self._lock:
-            if self._is_current(served):
-                self._served[served.id] = replace(served, is_batched=is_batched, batching=batching)
 
     def all(self) -> list[Served]:
         """Return every loaded version."""
@@ -85,28 +106,65 @@ class ServedVersions:
             if any(served.worker.pid == pid for served in self._served.values()):
                 self._stats[pid] = stats
 
+    def note_choice(self, servable: ServableId, choice: Mapping[str, object]) -> None:
+        """Remember what is to be shown of how a version's engine was chosen."""
+        with self._lock:
+            self._choices[servable] = choice
+
+    def joining(self, served: Served) -> Joining:
+        """Return how a version's requests are joined now."""
+        with self._lock:
+            return self._joining_of(served)
+
+    def note_joining(self, served: Served, joining: Joining) -> None:
+        """Remember how a version's requests are joined from now on."""
+        with self._lock:
+            self._joining[served.channel] = joining
+
+    def get(self, servable: ServableId) -> Served | None:
+        """Return a loaded version, None when it is not loaded."""
+        with self._lock:
+            return self._served.get(servable)
+
     def shown(self) -> dict[ServableId, dict[str, object]]:
         """Return what the list of models says of each loaded version beside its state."""
         with self._lock:
-            return {served.id: _shown(served, self._stats.get(served.worker.pid)) for served in self._served.values()}
+            return {
+                served.id: _shown(
+                    served,
+                    self._joining_of(served),
+                    self._stats.get(served.worker.pid),
+                    self._choices.get(served.id),
+                )
+                for served in self._served.values()
+            }
 
-    def _is_current(self, served: Served) -> bool:
-        found = self._served.get(served.id)
-        return found is not None and found.channel == served.channel
+    def _joining_of(self, served: Served) -> Joining:
+        return self._joining.get(served.channel, Joining(bool(served.batching), served.batching))
+
+    def _forget_joining(self) -> None:
+        channels = {served.channel for served in self._served.values()}
+        self._joining = {channel: joining for channel, joining in self._joining.items() if channel in channels}
 
 
-def _shown(served: Served, stats: WorkerStats | None) -> dict[str, object]:
+def _shown(
+    served: Served, joining: Joining, stats: WorkerStats | None, choice: Mapping[str, object] | None
+) -> dict[str, object]:
     shown: dict[str, object] = {
         "engine": served.engine,
         "worker_pid": served.worker.pid,
         "isolation": "shared" if served.is_shared else "process",
         "load_seconds": round(served.load_seconds, 3),
-        "batching": _batching_shown(served) if served.is_batched else {},
+        "batching": _batching_shown(joining),
     }
+    if choice is not None:
+        shown["engine_choice"] = choice
     if stats is not None:
         shown |= {"memory_bytes": stats.rss_bytes, "private_bytes": stats.private_bytes}
     return shown
 
 
-def _batching_shown(served: Served) -> dict[str, str]:
-    return {name: "on" if why_not is None else f"off: {why_not}" for name, why_not in served.batching.items()}
+def _batching_shown(joining: Joining) -> dict[str, str]:
+    if not joining.is_on:
+        return {}
+    return {name: "on" if why_not is None else f"off: {why_not}" for name, why_not in joining.proofs.items()}

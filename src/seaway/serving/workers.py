@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from seaway.engines.registry import TENSORFLOW
 from seaway.errors import SeawayError, Unavailable
 from seaway.repository.ids import ServableId
 from seaway.worker.launcher import WorkerLauncher
@@ -34,13 +35,14 @@ class Workers:
         self._shared: _Shared | None = None
         self.is_shared = is_shared
 
-    def acquire(self, servable: ServableId, on_exit: OnExit) -> WorkerProcess:
+    def acquire(self, servable: ServableId, engine: str, on_exit: OnExit) -> WorkerProcess:
         """Return a process for a version; `on_exit` is told when it ends on its own.
 
         Raises:  Unavailable - no process could be started.
         """
         if not self.is_shared:
-            worker = self._launcher.launch(f"{servable.name}/{servable.version}")
+            # The fork server has TensorFlow's library open, which workers of other engines have no use for.
+            worker = self._launcher.launch(f"{servable.name}/{servable.version}", forked=engine == TENSORFLOW)
             worker.on_exit(on_exit)
             return worker
         with self._lock:

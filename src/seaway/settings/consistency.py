@@ -44,7 +44,7 @@ def _check_listeners(network: Network) -> None:
 
 
 def _check_engine(engine: Engine) -> None:
-    if engine.custom_op_libraries and engine.engine != "tensorflow":
+    if engine.custom_op_libraries and engine.engine not in {"auto", "tensorflow"}:
         raise InvalidArgument(
             f"engine.custom_op_libraries are TensorFlow's, and engine.engine is {engine.engine}; drop one of them"
         )

@@ -7,7 +7,7 @@ from typing import Literal
 
 from seaway.settings.declaration import setting
 
-EngineName = Literal["tensorflow", "onnx", "openvino", "python"]
+EngineName = Literal["auto", "tensorflow", "onnx", "openvino", "litert", "python"]
 MixedPrecision = Literal["", "bfloat16"]
 
 
@@ -16,10 +16,14 @@ class Engine:
     """What runs the models, and what every worker tells it."""
 
     engine: EngineName = setting(
-        "tensorflow",
+        "auto",
         "What runs the models: TensorFlow, ONNX Runtime (a `model.onnx`, or a SavedModel that is converted once), "
-        "OpenVINO (reads the SavedModel), or a class of your own in `model.py`. See docs/engines.md.",
+        "OpenVINO (reads the SavedModel), LiteRT (a `model.tflite`), or a class of your own in `model.py`. `auto` "
+        "takes the engine that the files are for, and changes to another that is proven to answer the same and "
+        "measured to be faster; the program `tensorflow_model_server` is `tensorflow` unless told otherwise. See "
+        "docs/engines.md.",
         flag="--engine",
+        tensorflow_serving="engine",
     )
     concurrency: int = setting(
         0,
@@ -36,6 +40,22 @@ class Engine:
         unit="rows",
         pattern=r"[1-9]\d{0,5}(,[1-9]\d{0,5})*",
         expects="numbers with commas between, for instance 1,8,32",
+    )
+    prefer_tflite_model: bool = setting(
+        False,
+        "Serve a version that has a `model.tflite` with LiteRT, whatever else it has; others with the chosen engine.",
+        flag="--prefer-tflite-model",
+        tensorflow_serving="prefer_tflite_model",
+    )
+    litert_interpreters: int = setting(
+        0,
+        "LiteRT interpreters per version; each answers one request at a time. 0 means as many as runs in flight, "
+        "which is also the most that are made.",
+        flag="--litert-interpreters",
+        unit="interpreters",
+        at_least=0,
+        at_most=1024,
+        tensorflow_serving="num_tflite_pools",
     )
     python_instances: int = setting(
         1,

@@ -15,6 +15,7 @@ from seaway.settings.engine import Engine, Queue
 from seaway.settings.models import Models
 from seaway.settings.network import Network, Tls
 from seaway.settings.operation import Drain, Logging, Metrics, Workers
+from seaway.settings.trials import Trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class ServerSettings:
     tls: Tls = field(default_factory=Tls)
     models: Models = field(default_factory=Models)
     engine: Engine = field(default_factory=Engine)
+    trials: Trials = field(default_factory=Trials)
     batching: Batching = field(default_factory=Batching)
     queue: Queue = field(default_factory=Queue)
     workers: Workers = field(default_factory=Workers)

@@ -56,8 +56,8 @@ class WorkerLauncher:
         with contextlib.suppress(Unavailable), self._lock:
             self._running_fork_server()
 
-    def launch(self, name: str) -> WorkerProcess:
-        """Start a worker; `name` stands in the log and in process listings.
+    def launch(self, name: str, *, forked: bool = True) -> WorkerProcess:
+        """Start a worker; `name` stands in the log and in process listings. Without `forked` it starts plainly.
 
         Raises:  Unavailable - no process could be started.
         """
@@ -67,7 +67,7 @@ class WorkerLauncher:
             worker = WorkerProcess(name, MessageSocket(ours), self._pump)
             output_fd = self._output_pipe(name)
             try:
-                self._start(worker, theirs.fileno(), output_fd)
+                self._start(worker, theirs.fileno(), output_fd, forked)
             except BaseException:
                 worker.abandon()
                 raise
@@ -95,10 +95,10 @@ class WorkerLauncher:
             fork_server.close()
         self._pump.close()
 
-    def _start(self, worker: WorkerProcess, control_fd: int, output_fd: int) -> None:
+    def _start(self, worker: WorkerProcess, control_fd: int, output_fd: int, forked: bool) -> None:
         try:
             with self._lock:
-                fork_server = self._running_fork_server() if self._use_fork_server else None
+                fork_server = self._running_fork_server() if self._use_fork_server and forked else None
             if fork_server is not None:
                 return fork_server.launch(worker, control_fd, output_fd)
         except Unavailable as error:

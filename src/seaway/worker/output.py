@@ -1,8 +1,9 @@
 """What workers print becomes lines of the server's log, with the worker's name and a sensible level.
 
-TensorFlow marks its lines `I`, `W`, `E` or `F`, in two layouts, and is loud about what is not wrong: its errors are
-logged as warnings, and what TF_CPP_MIN_LOG_LEVEL asks to leave out is left out here too, because TensorFlow itself
-ignores it while it starts. Anything else a worker prints is a warning: it should not have printed at all.
+TensorFlow marks its lines `I`, `W`, `E` or `F`, in two layouts (LiteRT writes words), and is loud about what is not
+wrong: its errors are logged as warnings, and what TF_CPP_MIN_LOG_LEVEL asks to leave out is left out here too, because
+TensorFlow itself ignores it while it starts. Anything else a worker prints is a warning: it should not have printed at
+all.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import logging
 import re
 
-_MARK = re.compile(r"^(?:\d{4}-\d\d-\d\d [\d:.]+: )?([IWEF])(?:\d{4} | )")
+_MARK = re.compile(r"^(?:\d{4}-\d\d-\d\d [\d:.]+: )?([IWEF])(?:\d{4} | |NFO: |ARNING: |RROR: )")
 _SEVERITY = "IWEF"
 _LEVELS = {"I": logging.DEBUG, "W": logging.INFO, "E": logging.WARNING, "F": logging.ERROR}
 _HARMLESS = (
@@ -47,7 +48,7 @@ class OutputLines:
 def level_of(line: str, min_severity: int) -> int:
     """Return the level at which a worker's line belongs in the server's log; DEBUG for what was asked to be left out.
 
-    Source: xla/tsl/platform/default/logging.cc; absl/log/internal/log_format.cc
+    Source: xla/tsl/platform/default/logging.cc; absl/log/internal/log_format.cc; tensorflow/lite/minimal_logging.cc
     """
     if any(text in line for text in _HARMLESS):
         return logging.DEBUG

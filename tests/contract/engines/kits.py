@@ -4,7 +4,7 @@
     scalar         x [] -> y = x/2 + 2                 matmul      x [n,3] -> y = x @ [[1,2],[3,4],[5,6]]
     centred        x [n,2] -> y = x - mean of its rows
 
-SavedModels come from `tests/models`; ONNX files and classes are written here.
+SavedModels and TensorFlow Lite files come from `tests/models`; ONNX files and classes are written here.
 """
 
 from __future__ import annotations
@@ -67,6 +67,11 @@ def saved_model(name: str, models: Models, _directory: Path) -> Path:
     return models.version(name)
 
 
+def tflite_file(name: str, models: Models, _directory: Path) -> Path:
+    """A version directory with a `model.tflite`."""
+    return models.version(f"lite_{name}")
+
+
 def onnx_file(name: str, _models: Models, directory: Path) -> Path:
     """A version directory with a `model.onnx`."""
     import onnx  # noqa: PLC0415 - optional
@@ -100,6 +105,7 @@ KITS = {
     "onnx-file": Kit("onnx", "onnxruntime", onnx_file),
     "openvino-saved-model": Kit("openvino", "openvino", saved_model),
     "openvino-onnx-file": Kit("openvino", "openvino", onnx_file),
+    "litert": Kit("litert", "ai_edge_litert", tflite_file),
     "python": Kit("python", "", python_class),
 }
 

@@ -31,6 +31,8 @@ def measured(**changes: Any) -> Measurement:
         "connections": 1,
         "rate": None,
         "request_bytes": 42,
+        "failure_latency_micros": {},
+        "lag_micros": None,
         "client_processor_seconds": 0.02,
         "interrupted": False,
     }

@@ -11,6 +11,7 @@ from seaway.bench.generator import Load, load_document, measure
 from seaway.bench.request import Request
 from seaway.bench.run import require_success
 from seaway.bench.target import Target
+from seaway.bench.tls import Tls
 from seaway.errors import Unavailable
 
 REQUEST = Request("/path", (b"body",), 1, "")
@@ -25,6 +26,14 @@ GRPC, REST = Target("grpc", "127.0.0.1", 1), Target("rest", "127.0.0.1", 1)
         pytest.param(GRPC, Load(in_flight=2, connections=4), {"connections": 2, "streams": 1}, id="never-idle"),
         pytest.param(REST, Load(in_flight=8), {"connections": 8, "streams": 1}, id="rest-has-one-each"),
         pytest.param(REST, Load(rate=5.0, poisson=True), {"rate": 5.0, "poisson": True}, id="an-open-loop"),
+        pytest.param(GRPC, Load(deadline_s=0.5), {"deadline_seconds": 0.5, "tls": None}, id="with-a-deadline"),
+        pytest.param(
+            Target("grpc", "localhost", 1, Tls("CA", "CERT", "KEY")),
+            Load(),
+            {"tls": {"authorities": "CA", "certificate": "CERT", "key": "KEY", "insecure": False}},
+            id="over-tls",
+        ),
+        pytest.param(Target("grpc", socket_path="/s"), Load(), {"target": "unix:/s"}, id="over-a-socket"),
     ],
 )
 def test_a_load_is_told_to_the_generator(target: Target, load: Load, expected: dict[str, Any]) -> None:

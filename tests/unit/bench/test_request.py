@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from seaway.bench.request import (
     Generation,
     make_arrays,
     request_from_file,
-    request_from_log,
     request_from_signature,
     shape_of,
 )
@@ -22,7 +20,6 @@ from seaway.bench.signature import Dimension, InputSpec, Model
 from seaway.bench.target import Api
 from seaway.errors import InvalidArgument
 from seaway.protos import message
-from seaway.protos.tfrecord import masked_crc
 
 FLOAT, INT64, STRING, UINT8, BOOL, COMPLEX = 1, 9, 7, 4, 10, 8
 
@@ -145,46 +142,3 @@ def test_a_file_is_sent_as_it_is(api: Api, path: str, tmp_path: Path) -> None:
     assert (request.path, request.bodies) == (path, (b"\x00\x01",))
     with pytest.raises(InvalidArgument, match="cannot be read"):
         request_from_file(api, Model("m"), "classify", tmp_path / "missing")
-
-
-def tfrecord(*records: bytes) -> bytes:
-    framed = b""
-    for record in records:
-        length = struct.pack("<Q", len(record))
-        framed += length + struct.pack("<I", masked_crc(length)) + record + struct.pack("<I", masked_crc(record))
-    return framed
-
-
-def recorded(kind: str = "predict_log", signature: str = "") -> bytes:
-    log = message("tensorflow.serving.PredictionLog")()
-    spec = getattr(log, kind).request.model_spec
-    spec.name, spec.version.value, spec.signature_name = "old", 3, signature
-    return bytes(log.SerializeToString())
-
-
-def test_recorded_requests_go_to_the_model_that_is_asked_for(tmp_path: Path) -> None:
-    (tmp_path / "log").write_bytes(tfrecord(recorded(), recorded(signature="other")))
-    request = request_from_log("grpc", Model("m"), tmp_path / "log")
-    specs = [message("tensorflow.serving.PredictRequest").FromString(body).model_spec for body in request.bodies]
-    assert [(spec.name, spec.HasField("version"), spec.signature_name) for spec in specs] == [
-        ("m", False, ""),
-        ("m", False, "other"),
-    ]
-    asked = request_from_log("grpc", Model("m", 7, "s"), tmp_path / "log")
-    spec = message("tensorflow.serving.PredictRequest").FromString(asked.bodies[0]).model_spec
-    assert (spec.version.value, spec.signature_name) == (7, "s")
-
-
-@pytest.mark.parametrize(
-    ("content", "api", "part"),
-    [
-        pytest.param(tfrecord(recorded("classify_log")), "grpc", "record 0 is a classify_log", id="another-kind"),
-        pytest.param(tfrecord(b"\xff\xff"), "grpc", "record 0 is no PredictionLog", id="another-message"),
-        pytest.param(b"", "grpc", "holds no record", id="empty"),
-        pytest.param(tfrecord(recorded()), "rest", "gRPC port", id="over-rest"),
-    ],
-)
-def test_a_log_that_cannot_be_sent_is_refused(content: bytes, api: Api, part: str, tmp_path: Path) -> None:
-    (tmp_path / "log").write_bytes(content)
-    with pytest.raises(InvalidArgument, match=part):
-        request_from_log(api, Model("m"), tmp_path / "log")

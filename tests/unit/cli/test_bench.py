@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seaway.cli.bench import check_together, checked_rate, checked_seconds, checked_verb, parse_dims
+from seaway.cli.bench import check_together, checked_deadline, checked_rate, checked_seconds, checked_verb, parse_dims
 from seaway.errors import InvalidArgument
 
 
@@ -44,12 +44,19 @@ def test_numbers_out_of_bounds_are_refused() -> None:
 
 
 def test_only_predict_is_made_from_a_signature() -> None:
-    assert checked_verb("predict", None) == "predict"
-    assert checked_verb("classify", Path("body")) == "classify"
+    assert [checked_verb(verb, None, None) for verb in ("", "predict")] == ["", "predict"]
+    assert checked_verb("classify", Path("body"), None) == "classify"
+    assert checked_verb("multi_inference", None, Path("log")) == "multi_inference"
     with pytest.raises(InvalidArgument, match="--body"):
-        checked_verb("classify", None)
+        checked_verb("classify", None, None)
     with pytest.raises(InvalidArgument, match="predict, classify, regress"):
-        checked_verb("ask", None)
+        checked_verb("ask", None, None)
+
+
+def test_a_deadline_is_a_time() -> None:
+    assert (checked_deadline(None), checked_deadline(0.5)) == (None, 0.5)
+    with pytest.raises(InvalidArgument, match="--deadline 0 is not between"):
+        checked_deadline(0)
 
 
 def test_dimensions_are_sizes_by_name() -> None:

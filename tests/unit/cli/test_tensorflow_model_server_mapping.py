@@ -186,14 +186,26 @@ def test_flags_without_effect_are_named_once_in_one_line() -> None:
 def test_flags_that_ask_for_what_holds_anyway_are_not_worth_a_warning() -> None:
     stated = [flag for flag in FLAGS if flag.stated is not None]
     arguments = [f"--{flag.name}={str(flag.stated).lower()}" for flag in stated]
-    assert len(stated) > 8
+    assert len(stated) > 6
     assert _warnings(*arguments) == ()
 
 
-def test_tflite_is_not_supported_yet() -> None:
-    assert _warnings("--prefer_tflite_model", "--num_tflite_pools=2") == (
-        "flags not supported yet: prefer_tflite_model, num_tflite_pools",
-    )
+@pytest.mark.parametrize(
+    ("arguments", "interpreters"),
+    [
+        pytest.param([], 0, id="nothing-said-is-one-for-each-run"),
+        pytest.param(["--num_tflite_pools=3"], 3, id="pools-of-one"),
+        pytest.param(["--num_tflite_pools=3", "--num_tflite_interpreters_per_pool=2"], 6, id="the-product"),
+        pytest.param(["--num_tflite_interpreters_per_pool=2"], 0, id="a-pool-for-each-core-is-enough-for-all-runs"),
+        pytest.param(["--num_tflite_pools=0"], 1, id="none-means-one"),
+        pytest.param(["--num_tflite_pools=-1"], 1, id="negative-means-one"),
+        pytest.param(["--num_tflite_pools=5000"], 1024, id="beyond-our-limit"),
+    ],
+)
+def test_tflite_pools_are_interpreters(arguments: list[str], interpreters: int) -> None:
+    engine = _settings("--prefer_tflite_model", *arguments).engine
+    assert (engine.prefer_tflite_model, engine.litert_interpreters) == (True, interpreters)
+    assert _warnings("--prefer_tflite_model", *arguments) == ()
 
 
 @pytest.mark.parametrize(
@@ -224,7 +236,7 @@ def test_channel_arguments_of_another_library_are_named() -> None:
     )
 
 
-@pytest.mark.parametrize("flag", [flag for flag in FLAGS if flag.effect in ("none", "not supported yet")], ids=str)
+@pytest.mark.parametrize("flag", [flag for flag in FLAGS if flag.effect == "none"], ids=str)
 def test_every_flag_without_effect_is_accepted(flag: Any) -> None:
     value = {"bool": "true", "string": "x"}.get(flag.kind, "3")
     settings, _ = to_settings(parse_flags([MODEL, f"--{flag.name}={value}"]))

@@ -13,10 +13,10 @@ from seaway.settings.engine import EngineName
 
 
 def test_the_setting_offers_every_engine() -> None:
-    assert set(get_args(EngineName)) == set(registry.KINDS)
+    assert set(get_args(EngineName)) == {*registry.KINDS, "auto"}
 
 
-@pytest.mark.parametrize("name", ["onnx", "openvino"])
+@pytest.mark.parametrize("name", ["onnx", "openvino", "litert"])
 def test_a_missing_package_is_named_with_the_command_that_installs_it(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -42,6 +42,7 @@ def test_engines_without_a_package_need_none(monkeypatch: pytest.MonkeyPatch) ->
         ("onnx", "model.onnx"),
         ("openvino", "saved_model.pb"),
         ("openvino", "model.onnx"),
+        ("litert", "model.tflite"),
         ("python", "model.py"),
     ],
 )
@@ -55,6 +56,8 @@ def test_an_engine_takes_its_files(tmp_path: Path, name: str, file: str) -> None
     [
         ("tensorflow", "model.onnx", "--engine onnx or --engine openvino"),
         ("tensorflow", "model.py", "--engine python"),
+        ("tensorflow", "model.tflite", "--engine litert"),
+        ("litert", "model.onnx", "--engine onnx or --engine openvino"),
         ("python", "saved_model.pb", "--engine tensorflow or --engine onnx or --engine openvino"),
     ],
 )

@@ -11,10 +11,12 @@ import pytest
 
 from seaway.errors import InvalidArgument
 from seaway.repository.ids import ServableId
+from seaway.repository.source import AspiredVersion
 from seaway.serving.batching import BatchingAdmin, BatchingPoller, BatchingRules
 from seaway.serving.served import Served, ServedVersions
 from seaway.settings.batching import Batching
 from seaway.settings.batching_parameters import MODEL_FILE, OFF, Rules
+from seaway.settings.model_config import ModelConfig
 
 
 class RecordingPlane:
@@ -55,14 +57,15 @@ class Site:
         self, model: str, channel: int, configured: Rules, given: Rules, batching: dict[str, str | None] | None = None
     ) -> None:
         """The last step of a load."""
-        id_ = ServableId(model, channel)
-        version = Served(
-            *(id_, channel, cast(Any, FakeWorker()), False, "tensorflow", 0.1, self.path, configured),
-            batching=batching if batching is not None else {"serving_default": None},
+        version = AspiredVersion(ServableId(model, channel), self.path, ModelConfig(model, str(self.path)))
+        proofs = {"serving_default": None} if batching is None else batching
+        worker = cast(Any, FakeWorker())
+        served = Served(
+            *(version, channel, worker, False, "tensorflow", 0.1, configured, proofs),
             on_lost=lambda _: None,
-            is_batched=given["enabled"],
+            switch=lambda _: None,
         )
-        self.admin.enter(version, given)
+        self.admin.enter(served, given)
 
     @property
     def sizes(self) -> list[tuple[int, int]]:

@@ -27,6 +27,9 @@ def test_batch_sizes_are_ascending_and_each_is_there_once() -> None:
 
 
 def test_the_rest_is_handed_on() -> None:
-    settings = Engine(saved_model_tags=("serve", "gpu"), python_instances=3, cache_directory="cache")
+    settings = Engine(
+        saved_model_tags=("serve", "gpu"), python_instances=3, litert_interpreters=2, cache_directory="cache"
+    )
     options = engine_options(settings, 2)
     assert (options.tags, options.instances, options.cache_directory) == (("serve", "gpu"), 3, "cache")
+    assert options.interpreters == 2

@@ -29,7 +29,7 @@ pub enum Command {
 
 #[derive(Args)]
 pub struct GrpcOptions {
-    /// Host and port; only loopback addresses are loaded.
+    /// Host and port, of a loopback address, or `unix:PATH`.
     pub target: String,
     #[command(flatten)]
     pub load: LoadOptions,
@@ -45,7 +45,7 @@ pub struct GrpcOptions {
 
 #[derive(Args)]
 pub struct RestOptions {
-    /// Host and port; only loopback addresses are loaded.
+    /// Host and port, of a loopback address, or `unix:PATH`.
     pub target: String,
     #[command(flatten)]
     pub load: LoadOptions,
@@ -99,6 +99,9 @@ pub struct LoadOptions {
     /// With a rate: requests fall due at random moments, independently of each other.
     #[arg(long, requires = "rate")]
     pub poisson: bool,
+    /// Seconds after it was due within which a request must be answered to count as a success; over gRPC the server is told.
+    #[arg(long, value_parser = seconds)]
+    pub deadline: Option<Duration>,
 }
 
 #[derive(Args)]
@@ -121,7 +124,11 @@ pub struct EngineOptions {
     /// Numbers of calling threads, each measured by itself.
     #[arg(long, default_value = "1,2", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Vec<u16>,
-    /// Seconds to measure for each number of threads.
+    /// How many requests one call is made of, each number measured by itself with each number of threads, ascending. A number
+    /// of threads is done once a call takes longer than 0.7 s.
+    #[arg(long, default_value = "1", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub joined: Vec<u16>,
+    /// Seconds to measure for each number of threads and of requests.
     #[arg(long, default_value = "3", value_parser = seconds)]
     pub seconds: Duration,
     /// A serialized ConfigProto in base64.
@@ -154,6 +161,7 @@ impl LoadOptions {
             api,
             target: target.into(),
             allow_remote: false,
+            tls: None,
             path,
             connections: self.connections,
             streams: 1,
@@ -164,6 +172,7 @@ impl LoadOptions {
             poisson: self.poisson,
             seed: 1,
             grace_seconds: GRACE_SECONDS,
+            deadline_seconds: self.deadline.map(|limit| limit.as_secs_f64()),
         }
     }
 }

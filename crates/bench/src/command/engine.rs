@@ -1,7 +1,8 @@
 //! The engine called in this process: what a server around it could reach if it cost nothing.
 //!
 //! The same code as in a worker, on the same arena, with the inputs lying there already and the outputs copied out; absent
-//! are the socket between plane and worker, decoding, queueing and encoding.
+//! are the socket between plane and worker, decoding, queueing and encoding. It is called with the request joined to itself as
+//! often as is asked for, because a server that joins requests is to be held against the engine at its best.
 
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
@@ -20,11 +21,13 @@ use super::input::Input;
 /// Calls before measuring: TensorFlow prepares the graph at the first, and the engine chooses where to run by the others.
 const WARM_UP_CALLS: u32 = 100;
 /// The warm-up of a slow model ends earlier.
-const WARM_UP_LIMIT: Duration = Duration::from_secs(2);
+const WARM_UP_LIMIT: Duration = Duration::from_millis(500);
+/// Calls that take longer than this are not made larger still.
+const LONGEST_CALL: Duration = Duration::from_millis(700);
 /// Room for a call's outputs.
 const OUTPUT_BYTES: u64 = 64 << 20;
 
-/// Loads the model and measures it for each number of threads.
+/// Loads the model and measures it for each number of threads and each number of requests in one call.
 pub fn measure(options: &EngineOptions) -> Result<Value, Problem> {
     let settings = LoadSettings {
         library: options.library.clone(),
@@ -36,13 +39,39 @@ pub fn measure(options: &EngineOptions) -> Result<Value, Problem> {
     let start = Instant::now();
     let model = Model::load(&settings).map_err(|status| failed("load", &status))?;
     let load_seconds = start.elapsed().as_secs_f64();
-    let results = options.threads.iter().map(|threads| measure_with(&model, options, *threads));
-    let results = results.collect::<Result<Vec<_>, _>>()?;
+    let mut results = vec![];
+    for threads in &options.threads {
+        for joined in &options.joined {
+            let inputs = joined_inputs(&options.inputs, *joined)?;
+            let (report, slowest) = measure_with(&model, options, &inputs, *threads, *joined)?;
+            results.push(report);
+            if slowest > LONGEST_CALL {
+                break;
+            }
+        }
+    }
     Ok(json!({"api": "engine", "load_seconds": load_seconds, "results": results}))
 }
 
-fn measure_with(model: &Model, options: &EngineOptions, threads: u16) -> Result<Value, Problem> {
-    let (arena, headers) = arena(&options.inputs, threads)?;
+/// The inputs of `joined` requests in one, when there are that many.
+///
+/// Raises: Problem - one of several cannot be joined: it has no leading dimension.
+fn joined_inputs(inputs: &[Input], joined: u16) -> Result<Vec<Input>, Problem> {
+    match inputs.iter().find(|input| joined > 1 && input.shape.is_empty()) {
+        Some(scalar) => Err(Problem(format!("{} is a scalar: {joined} of them are not one input", scalar.name))),
+        None => Ok(inputs.iter().map(|input| input.joined(usize::from(joined))).collect()),
+    }
+}
+
+/// The report of one measurement, and its median call.
+fn measure_with(
+    model: &Model,
+    options: &EngineOptions,
+    inputs: &[Input],
+    threads: u16,
+    joined: u16,
+) -> Result<(Value, Duration), Problem> {
+    let (arena, headers) = arena(inputs, threads)?;
     let begin = Barrier::new(usize::from(threads));
     let processor = processor_time();
     let calls = std::thread::scope(|scope| {
@@ -64,13 +93,17 @@ fn measure_with(model: &Model, options: &EngineOptions, threads: u16) -> Result<
         nanos.add(&one.nanos).map_err(|error| Problem(format!("latencies do not add up: {error}")))?;
         per_second += one.nanos.len() as f64 / one.elapsed.as_secs_f64();
     }
-    Ok(json!({
+    let median = Duration::from_nanos(nanos.value_at_quantile(0.5));
+    let report = json!({
         "threads": threads,
+        "joined": joined,
         "calls": nanos.len(),
         "per_second": per_second,
+        "requests_per_second": per_second * f64::from(joined),
         "latency_micros": quantiles(&nanos),
         "processor_seconds": (processor_time() - processor).as_secs_f64(),
-    }))
+    });
+    Ok((report, median))
 }
 
 /// An arena with the inputs in every slot, and where they lie, by slot.
@@ -154,6 +187,17 @@ fn failed(what: &str, status: &Status) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn requests_are_joined_along_their_leading_dimension_and_scalars_are_not() {
+        let inputs: Vec<Input> = ["a=float32:1,2:1,2", "b=int32:1:7"].map(|text| text.parse().unwrap()).into();
+        let both = joined_inputs(&inputs, 2).unwrap();
+        assert_eq!((&both[0].shape, &both[0].values), (&vec![2, 2], &vec![1.0, 2.0, 1.0, 2.0]));
+        assert_eq!((&both[1].shape, &both[1].values), (&vec![2], &vec![7.0, 7.0]));
+        let scalar: Vec<Input> = vec!["x=float32::1".parse().unwrap()];
+        assert!(joined_inputs(&scalar, 2).unwrap_err().0.contains("x is a scalar"));
+        assert!(joined_inputs(&scalar, 1).is_ok());
+    }
 
     #[test]
     fn every_slot_gets_the_inputs_one_after_another_and_aligned() {

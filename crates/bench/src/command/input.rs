@@ -30,6 +30,14 @@ impl Input {
         bytes
     }
 
+    /// The input of `count` requests in one: the leading dimension is as many times as long. A scalar stays as it is.
+    pub fn joined(&self, count: usize) -> Input {
+        let mut shape = self.shape.clone();
+        let Some(leading) = shape.first_mut() else { return self.clone() };
+        *leading *= count as i64;
+        Input { shape, values: self.values.repeat(count), ..self.clone() }
+    }
+
     /// Whether JSON writes the values with a fraction.
     pub fn is_fractional(&self) -> bool {
         matches!(self.dtype, DType::Float | DType::Double)

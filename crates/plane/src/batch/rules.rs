@@ -59,6 +59,11 @@ impl Default for BatchRules {
 }
 
 impl BatchRules {
+    /// Whether nobody has said how large a run may be.
+    pub fn is_natural(&self) -> bool {
+        self.max_batch_size.is_none() && self.max_execution_batch_size.is_none() && self.allowed_batch_sizes.is_empty()
+    }
+
     /// Whether the parameters make sense together.
     ///
     /// Errors: INVALID_ARGUMENT in TensorFlow Serving's words where it has them.

@@ -35,7 +35,7 @@ impl Channel {
             let mut state = self.state.lock();
             match state.slots.land(reply.slot, reply.request_id) {
                 Some(flight) => {
-                    state.pace.note(run);
+                    state.pace.note(run, flight.padded);
                     flight
                 }
                 // Closed channels have forgotten what they asked.

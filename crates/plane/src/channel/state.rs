@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::drain::Drain;
 use super::outputs::Outputs;
 use super::pace::Pace;
 use super::slots::Slots;
@@ -36,6 +37,7 @@ pub(super) struct State {
     pub(super) queue: Queue<Pending>,
     pub(super) slots: Slots<Flight>,
     pub(super) pace: Pace,
+    pub(super) drain: Drain,
     /// When somebody will look at a batch that waits to fill.
     pub(super) timer: Option<Instant>,
     pub(super) trimming: bool,
@@ -105,11 +107,18 @@ impl State {
         Launch { slot, request_id, jobs, rows, padded }
     }
 
+    /// When a request that arrives now can be expected to have its answer, with something to spare; none when nobody waits, or too
+    /// little has been seen.
+    pub(super) fn answered_by(&self, now: Instant) -> Option<Instant> {
+        self.drain.answer(self.queue.len(), self.pace.slowest()).map(|takes| now + takes)
+    }
+
     /// Takes the requests that join `first`, which has been taken; their order stays.
     pub(super) fn companions(&mut self, first: &Pending, rules: &BatchRules, room_bytes: u64) -> Vec<Pending> {
         let Some(mut rows) = first.rows else { return Vec::new() };
         let mut bytes = first.bytes;
-        let max = rules.max_rows();
+        let natural = rules.is_natural().then(|| self.pace.natural_rows()).flatten();
+        let max = natural.map_or(rules.max_rows(), |rows| rows.min(rules.max_rows()));
         self.queue.take_matching(|other| match other.rows {
             _ if rows >= max => Pick::Enough,
             Some(more)

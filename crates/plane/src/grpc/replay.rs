@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::prediction_service::{examples, multi_inference, predict, tensors};
 use crate::inference::{classify_outputs, method_names, regress_outputs, Call, Dataplane};
 use crate::job::Job;
 use crate::pb::tensorflow::serving::prediction_log::LogType;
-use crate::pb::tensorflow::serving::{InferenceTask, ModelSpec, PredictionLog};
+use crate::pb::tensorflow::serving::{InferenceTask, ModelSpec, PredictRequest, PredictionLog};
 use crate::routes::Servable;
 use crate::status::{Result, Status};
 
@@ -42,6 +44,20 @@ pub async fn replay(dataplane: &Dataplane, servable: &Arc<Servable>, log: Predic
         }
         None => Err(Status::unimplemented("Unsupported log_type for warmup: none that this server knows")),
     }
+}
+
+/// Answers a Predict request on `servable`, whatever model and version it names, with a serialized `PredictResponse`.
+///
+/// Errors: what the call answers.
+pub async fn answer(
+    dataplane: &Dataplane,
+    servable: &Arc<Servable>,
+    request: PredictRequest,
+    call: &Call,
+) -> Result<Bytes> {
+    let name = signature(request.model_spec);
+    let answer = predict(dataplane, servable, &name, request.inputs, &request.output_filter, call).await?;
+    Ok(answer.into_bytes())
 }
 
 /// The jobs that the request of one record comes to, without running them; what makes no job is left out.

@@ -1,4 +1,4 @@
-"""The 48 flags of TensorFlow Serving's tensorflow_model_server, and what each does here.
+"""The 48 flags of TensorFlow Serving's tensorflow_model_server, what each does here, and one of our own.
 
 The order is that of its own usage text. Where a flag sets a setting of ours, the setting's declaration names the flag,
 so that the connection is written once. `stated` is the value for which a flag without effect already says what holds
@@ -15,7 +15,7 @@ from typing import Literal
 
 Value = bool | int | float | str
 Kind = Literal["bool", "int32", "int64", "float", "string"]
-Effect = Literal["same", "partly", "none", "not supported yet", "refused"]
+Effect = Literal["same", "partly", "none", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class Flag:
     note: str = ""
     stated: Value | None = None
     per_core: bool = False
+    is_own: bool = False
+    """Whether TensorFlow Serving has no such flag."""
 
     def default_on(self, cores: int) -> Value:
         """Return the default on a machine with that many usable cores."""
@@ -166,17 +168,16 @@ FLAGS: tuple[Flag, ...] = (
         "bool",
         False,
         "Serve model.tflite where a version has one.",
-        "not supported yet",
-        "The SavedModel beside it is served.",
-        stated=False,
+        "same",
+        "It is served by LiteRT (docs/engines.md), under the names of the file's own signatures.",
     ),
     Flag(
         "num_tflite_pools",
         "int32",
         1,
         "Pools of TensorFlow Lite interpreters.",
-        "not supported yet",
-        "There is no TensorFlow Lite engine.",
+        "same",
+        "Interpreters per version; no more are made than runs in flight.",
         per_core=True,
     ),
     Flag(
@@ -184,9 +185,8 @@ FLAGS: tuple[Flag, ...] = (
         "int32",
         1,
         "Interpreters in each of those pools.",
-        "not supported yet",
-        "There is no TensorFlow Lite engine.",
-        stated=1,
+        "partly",
+        "A version has the product of the two. Requests are joined and split by batching, whatever this number is.",
     ),
     Flag("enable_signature_method_name_check", "bool", False, "Check the method name of a signature on each call."),
     Flag("xla_cpu_compilation_enabled", "bool", False, "Compile graphs with XLA on the CPU."),
@@ -221,6 +221,14 @@ FLAGS: tuple[Flag, ...] = (
         stated=True,
     ),
     Flag("enable_serialization_as_tensor_content", "bool", False, "Send outputs as one block of bytes over gRPC."),
+    Flag(
+        "engine",
+        "string",
+        "tensorflow",
+        "What runs the models; auto to change to a faster engine that answers the same.",
+        note="Not a flag of TensorFlow Serving. See [engines](engines.md).",
+        is_own=True,
+    ),
 )
 
 BY_NAME: dict[str, Flag] = {flag.name: flag for flag in FLAGS}
@@ -229,7 +237,6 @@ _ENDS: dict[Effect, Callable[[Flag], str]] = {
     "same": lambda flag: flag.note or "As in TensorFlow Serving.",
     "partly": lambda flag: f"Partly: {flag.note}",
     "none": lambda flag: f"Accepted, no effect. {flag.note}",
-    "not supported yet": lambda flag: f"Accepted, not supported yet. {flag.note}",
     "refused": lambda flag: f"Refused. {flag.note}",
 }
 

@@ -32,6 +32,7 @@ from seaway.settings.values import from_typed
 
 _FROM_FILES = frozenset({"monitoring_config_file"})
 _OWN_DEFAULTS: Mapping[str, Any] = {
+    "engine.engine": "tensorflow",
     "network.rest_port": OFF,
     "metrics.enabled": False,
     "models.model_name": "default",
@@ -40,6 +41,7 @@ _OWN_DEFAULTS: Mapping[str, Any] = {
 }
 _METRICS_PATH = "/monitoring/prometheus/metrics"
 _MESSAGE_LIMIT = "grpc.max_receive_message_length"
+_POOLS = "num_tflite_pools"
 _SESSION_FLAGS = (
     "tensorflow_session_parallelism",
     "tensorflow_intra_op_parallelism",
@@ -58,7 +60,7 @@ def to_settings(flags: ParsedFlags, base: Effective | None = None) -> tuple[Serv
     values = {path: value for path, value in _OWN_DEFAULTS.items() if base.origins[path] == "default"}
     values |= _directly(flags)
     _check_combinations(flags, replaced(base.settings, values))
-    values |= _parallelism(flags) | _monitoring(flags) | _tls(flags)
+    values |= _parallelism(flags) | _interpreters(flags) | _monitoring(flags) | _tls(flags)
     values |= _batching(flags) | _platform(flags) | _channel_arguments(flags, warnings)
     values |= _distinct_ports(replaced(base.settings, values), warnings)
     return replaced(base.settings, values), (*warnings, *_without_effect(flags))
@@ -86,6 +88,8 @@ def _converted(name: str, value: Value) -> Any:
             return value or OFF
         case "num_load_threads" | "num_unload_threads":
             return max(1, int(value))
+        case "num_tflite_pools":
+            return 0  # a product, see _interpreters
         case "file_system_poll_wait_seconds":
             return max(-1, int(value))
         case "saved_model_tags":
@@ -118,6 +122,15 @@ def _parallelism(flags: ParsedFlags) -> dict[str, Any]:
     if both > 0 and intra <= 0 and inter <= 0:
         return {"engine.intra_op_parallelism": both, "engine.inter_op_parallelism": both}
     return {}
+
+
+def _interpreters(flags: ParsedFlags) -> dict[str, Any]:
+    """Return the interpreters per version where a flag says how many; without the first there are enough for all."""
+    if _POOLS not in flags.given:
+        return {}
+    wanted = max(1, flags.number(_POOLS)) * max(1, flags.number("num_tflite_interpreters_per_pool"))
+    interpreters = next(setting for setting in all_settings() if setting.declaration.tensorflow_serving == _POOLS)
+    return {interpreters.path: min(wanted, int(interpreters.declaration.at_most or wanted))}
 
 
 def _monitoring(flags: ParsedFlags) -> dict[str, Any]:
@@ -217,9 +230,6 @@ def _without_effect(flags: ParsedFlags) -> Iterator[str]:
     ignored = [flag.name for flag in FLAGS if flag.effect == "none" and _asks_for_more(flag, flags)]
     if ignored:
         yield f"flags without effect here: {', '.join(ignored)}"
-    later = [flag.name for flag in FLAGS if flag.effect == "not supported yet" and _asks_for_more(flag, flags)]
-    if later:
-        yield f"flags not supported yet: {', '.join(later)}"
 
 
 def _asks_for_more(flag: Flag, flags: ParsedFlags) -> bool:

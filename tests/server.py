@@ -46,13 +46,15 @@ class Answer:
         return str(self.json["error"])
 
 
-def http(url: str, body: bytes | str | Any = None, timeout_s: float = 30.0, **headers: str) -> Answer:
+def http(
+    url: str, body: bytes | str | Any = None, timeout_s: float = 30.0, method: str | None = None, **headers: str
+) -> Answer:
     """One HTTP exchange; an error status is an answer, not an exception. A body that is no text becomes JSON."""
     data = body.encode() if isinstance(body, str) else body
     if data is not None and not isinstance(data, bytes):
         data = json.dumps(data).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    request = urllib.request.Request(url, data=data, headers=named)
+    request = urllib.request.Request(url, data=data, headers=named, method=method)
     try:
         with urllib.request.urlopen(request, timeout=timeout_s) as answer:
             return Answer(answer.status, lower_case(answer.headers), answer.read())
@@ -128,6 +130,10 @@ class Server:
     def post(self, path: str, body: Any, **headers: str) -> Answer:
         """POST to a path of the REST API."""
         return http(self.url + path, body, **headers)
+
+    def put(self, path: str, body: Any, **headers: str) -> Answer:
+        """PUT to a path of the REST API."""
+        return http(self.url + path, body, method="PUT", **headers)
 
     def wait_listening(self) -> Server:
         """Wait until the server has written down where it listens.

@@ -62,8 +62,10 @@ class Plane:
         Raises:  StatusError - the request failed.
         """
 
-    def prove_batching(self, channel: int, timeout_s: float) -> str:
+    def prove_batching(self, channel: int, records: list[bytes], timeout_s: float) -> str:
         """Find out which signatures may have requests joined: JSON, null or why not by signature.
+
+        `records` are serialized PredictionLogs, whose rows the proof uses where there are any.
 
         Raises:  StatusError - the channel is not open.
         """
@@ -98,8 +100,8 @@ class Plane:
     def next_event(self, timeout_s: float) -> str | None:
         """Wait for the next event, as JSON; None when none came in time."""
 
-    def reply_reload(self, id: int, code: int, message: str) -> None:
-        """Answer the reload request of the event with this id."""
+    def reply(self, id: int, code: int, message: str) -> None:
+        """Answer the event with this id; code 0 for success."""
 
     def observe(self, metrics: str) -> None:
         """Set metrics whose values Python knows, from JSON `[{"name", "labels", "value", "op"}]`."""

@@ -154,3 +154,16 @@ def test_a_model_nobody_has_does_not_grow_the_metrics(subject: Subject) -> None:
     for number in range(20):
         http(f"{subject.url}/v1/models/invented_{number}:predict", listed(1))
     assert "invented_7" not in http(f"{subject.url}/monitoring/prometheus/metrics").body.decode()
+
+
+def test_how_requests_are_joined_is_told_and_is_not_changed_without_leave(subject: Subject) -> None:
+    if subject.name != "seaway":
+        pytest.skip("only seaway has this call")
+    told = http(f"{subject.url}{HALF}/batching")
+    assert told.status == 200
+    assert told.json["versions"][0]["signatures"]["serving_default"]["joined"]
+    refused = http(f"{subject.url}{HALF}/batching", {"enabled": False}, method="PUT")
+    assert refused.status == 403
+    assert "network.admin_calls" in refused.error
+    assert http(f"{subject.url}/v1/models/nowhere/batching").status == 404
+    assert http(f"{subject.url}{HALF}/batching", {}).status == 400

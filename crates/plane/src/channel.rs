@@ -170,8 +170,31 @@ impl Channel {
     /// Says that a signature answers joined rows as it answers single ones.
     pub fn allow_joining(&self, signature: &Arc<str>) {
         self.change_batching(|batching| {
+            batching.unproven.remove(signature);
             batching.proven.insert(Arc::clone(signature));
         });
+    }
+
+    /// Says why a signature's requests run by themselves.
+    pub fn forbid_joining(&self, signature: &Arc<str>, why: &str) {
+        self.change_batching(|batching| {
+            batching.proven.remove(signature);
+            batching.unproven.insert(Arc::clone(signature), why.to_owned());
+        });
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> BatchRules {
+        self.batching.read().rules.clone()
+    }
+
+    /// Whether a signature's requests may be joined: `Ok`, why not, or none when nobody has found out.
+    pub fn joining(&self, signature: &str) -> Option<std::result::Result<(), String>> {
+        let batching = self.batching.read();
+        match batching.proven.contains(signature) {
+            true => Some(Ok(())),
+            false => batching.unproven.get(signature).cloned().map(Err),
+        }
     }
 
     /// Runs one request, joined with others where that is proven to be safe.

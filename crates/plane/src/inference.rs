@@ -72,6 +72,18 @@ pub struct Dataplane {
     watches_end: AtomicBool,
     reloads: Reloads,
     operations: OnceLock<Arc<Operations>>,
+    on_batching: OnceLock<Box<dyn Fn(BatchingRequest) + Send + Sync>>,
+}
+
+/// New batching parameters for the manager: the number under which it answers, the model, and JSON that nobody has checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchingRequest {
+    /// For [`Dataplane::reloaded`].
+    pub id: u64,
+    /// Whose.
+    pub model: String,
+    /// The parameters.
+    pub parameters: String,
 }
 
 /// Reload requests on their way to the manager and back.
@@ -179,6 +191,7 @@ impl Dataplane {
             watches_end: AtomicBool::new(false),
             reloads: Reloads::default(),
             operations: OnceLock::new(),
+            on_batching: OnceLock::new(),
         }
     }
 
@@ -304,17 +317,7 @@ impl Dataplane {
         output_filter: &[String],
         call: &Call,
     ) -> Result<Answer<'_>> {
-        let signature = servable.signatures.get(signature_name).cloned().ok_or_else(|| {
-            let name = if signature_name.is_empty() { DEFAULT_SIGNATURE } else { signature_name };
-            Status::failed_precondition(format!("Serving signature key \"{name}\" not found."))
-        });
-        let job = signature.and_then(|signature| {
-            self.check_predict_method(&signature)?;
-            let inputs = with_defaults(&signature, inputs)?;
-            check_outputs(&signature, output_filter)?;
-            let outputs = output_filter.to_vec();
-            Ok(Job { signature, inputs, outputs, deadline: call.deadline, background: call.api == Api::Operation })
-        });
+        let job = self.predict_job(servable, signature_name, inputs, output_filter, call);
         self.run(servable, signature_name, job, Method::Predict, call).await
     }
 
@@ -332,10 +335,7 @@ impl Dataplane {
         call: &Call,
     ) -> Result<Classifications> {
         let count = examples.examples.len();
-        let job = find_signature(servable, signature_name).and_then(|signature| {
-            let outputs = classify_outputs(&signature)?;
-            self.example_job(signature, examples, outputs, call)
-        });
+        let job = self.example_job(servable, signature_name, examples, classify_outputs, call);
         servable.metrics.examples(call.api, count);
         let answer = self.run(servable, signature_name, job, Method::Classify, call).await?;
         read_classifications(&answer.views(), count)
@@ -354,10 +354,7 @@ impl Dataplane {
         call: &Call,
     ) -> Result<Vec<f32>> {
         let count = examples.examples.len();
-        let job = find_signature(servable, signature_name).and_then(|signature| {
-            let outputs = regress_outputs(&signature)?;
-            self.example_job(signature, examples, outputs, call)
-        });
+        let job = self.example_job(servable, signature_name, examples, regress_outputs, call);
         servable.metrics.examples(call.api, count);
         let answer = self.run(servable, signature_name, job, Method::Regress, call).await?;
         read_regressions(&answer.views(), count)
@@ -383,7 +380,24 @@ impl Dataplane {
         }
     }
 
-    /// The manager's answer to a reload.
+    /// Sets who is told of batching parameters that clients send.
+    pub fn on_batching(&self, call: impl Fn(BatchingRequest) + Send + Sync + 'static) {
+        // A second call would be a fault of ours, and the first one stays.
+        let _ = self.on_batching.set(Box::new(call));
+    }
+
+    /// Has the manager apply batching parameters to every version of a model.
+    ///
+    /// Errors: UNIMPLEMENTED when nobody manages this plane; otherwise as for [`Dataplane::reload`].
+    pub async fn set_batching(&self, model: &str, parameters: String, timeout: Duration) -> Result<()> {
+        let Some(tell) = self.on_batching.get() else {
+            return Err(Status::unimplemented("nobody manages the models of this server"));
+        };
+        let model = model.to_owned();
+        self.reload(|id| tell(BatchingRequest { id, model, parameters }), timeout).await
+    }
+
+    /// The manager's answer to a reload, or to batching parameters.
     pub fn reloaded(&self, id: u64, outcome: Result<()>) {
         if let Some(answer) = self.reloads.waiting.lock().remove(&id) {
             let _ = answer.send(outcome);
@@ -407,13 +421,41 @@ impl Dataplane {
         }
     }
 
-    fn example_job(
+    /// The job of a Predict request.
+    ///
+    /// Errors: those of [`Dataplane::predict`] that come before a run.
+    pub(crate) fn predict_job(
         &self,
-        signature: Arc<Signature>,
-        examples: Examples,
-        outputs: Vec<String>,
+        servable: &Servable,
+        signature_name: &str,
+        inputs: Vec<(String, Tensor)>,
+        output_filter: &[String],
         call: &Call,
     ) -> Result<Job> {
+        let signature = servable.signatures.get(signature_name).cloned().ok_or_else(|| {
+            let name = if signature_name.is_empty() { DEFAULT_SIGNATURE } else { signature_name };
+            Status::failed_precondition(format!("Serving signature key \"{name}\" not found."))
+        })?;
+        self.check_predict_method(&signature)?;
+        let inputs = with_defaults(&signature, inputs)?;
+        check_outputs(&signature, output_filter)?;
+        let background = call.api == Api::Operation;
+        Ok(Job { signature, inputs, outputs: output_filter.to_vec(), deadline: call.deadline, background })
+    }
+
+    /// The job of a Classify or Regress request; `outputs` says what it fetches.
+    ///
+    /// Errors: those of [`Dataplane::classify`] that come before a run.
+    pub(crate) fn example_job(
+        &self,
+        servable: &Servable,
+        signature_name: &str,
+        examples: Examples,
+        outputs: fn(&Signature) -> Result<Vec<String>>,
+        call: &Call,
+    ) -> Result<Job> {
+        let signature = find_signature(servable, signature_name)?;
+        let outputs = outputs(&signature)?;
         let [input] = signature.inputs.as_slice() else {
             return Err(Status::invalid_argument("Expected one input Tensor."));
         };

@@ -248,7 +248,7 @@ pub const CATALOGUE: &[Entry] = &[
     entry(
         "seaway_engine_info",
         Kind::Gauge,
-        "",
+        "engines",
         &["model", "version", "engine"],
         "1 for the engine that runs the version.",
     ),
@@ -262,7 +262,7 @@ pub const CATALOGUE: &[Entry] = &[
     entry(
         "seaway_engine_trial_ratio",
         Kind::Gauge,
-        "",
+        "ratio",
         &["model", "version", "engine", "kind"],
         "What a trial measured, relative to the engine that the version was loaded on: kind is throughput (many in flight) \
          or speed (one in flight); above 1 is faster.",
@@ -567,6 +567,17 @@ struct Series {
 const STAGES: [&str; 4] = ["decode", "queue", "run", "encode"];
 const DIRECTIONS: [&str; 2] = ["in", "out"];
 
+/// Runs of one signature since its version was loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Batches {
+    /// How many.
+    pub runs: u64,
+    /// Rows in them.
+    pub rows: u64,
+    /// Requests in them.
+    pub requests: u64,
+}
+
 /// A request that ended well, in numbers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Done {
@@ -612,6 +623,17 @@ impl ServableMetrics {
         self.metrics.batch_rows.with_label_values(&labels).observe(size.rows as f64);
         self.metrics.batch_requests.with_label_values(&labels).inc_by(size.requests as u64);
         self.metrics.batch_padding.with_label_values(&labels).inc_by((size.padded - size.rows) as u64);
+    }
+
+    /// Runs that were, or could have been, shared, and the requests and rows in them.
+    pub fn batches(&self, signature: &str) -> Batches {
+        let labels = [&self.model, &self.version, signature];
+        let rows = self.metrics.batch_rows.with_label_values(&labels);
+        Batches {
+            runs: rows.get_sample_count(),
+            rows: rows.get_sample_sum() as u64,
+            requests: self.metrics.batch_requests.with_label_values(&labels).get(),
+        }
     }
 
     /// Counts a request that ended with an error.

@@ -17,7 +17,8 @@ use crate::batch::prove::prove;
 use crate::batch::BatchRules;
 use crate::channel::{Channel, ChannelSettings};
 use crate::grpc;
-use crate::inference::{drained, Call, Dataplane};
+use crate::inference::{drained, BatchingRequest, Call, Dataplane};
+use crate::job::Job;
 use crate::log;
 use crate::metrics::{Api, Observation};
 use crate::operations::{runner, system_clock, Operations};
@@ -36,12 +37,21 @@ const LINGER: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    /// Apply a configuration and answer with [`Plane::reply_reload`].
+    /// Apply a configuration and answer with [`Plane::reply`].
     Reload {
         /// For the answer.
         id: u64,
         /// The serialized `ReloadConfigRequest`, in base64.
         request: String,
+    },
+    /// Apply batching parameters and answer with [`Plane::reply`].
+    SetBatching {
+        /// For the answer.
+        id: u64,
+        /// Every version of this model.
+        model: String,
+        /// JSON, as a client sent it.
+        parameters: String,
     },
     /// A worker hung up on its own.
     ChannelClosed {
@@ -142,6 +152,10 @@ impl Plane {
             // The receiver lives as long as the plane.
             let _ = events.send(Event::Reload { id: reload.id, request });
         };
+        let events = self.events.0.clone();
+        self.dataplane.on_batching(move |BatchingRequest { id, model, parameters }| {
+            let _ = events.send(Event::SetBatching { id, model, parameters });
+        });
         let services = grpc::services(&self.dataplane, Arc::new(on_reload));
         for listener in grpc {
             let protocol =
@@ -221,16 +235,24 @@ impl Plane {
 
     /// Finds out which signatures of a loaded version may have requests joined, and allows it there. Waits.
     ///
-    /// Gives for each signature none, or why its requests run unbatched.
+    /// `records` are serialized `PredictionLog`s, whose rows are better than any that could be made up; what is none is left
+    /// out. Gives for each signature none, or why its requests run unbatched.
     ///
     /// Errors: NOT_FOUND for a channel that has no signatures.
-    pub fn prove_batching(&self, channel: u64, timeout: Duration) -> Result<BTreeMap<String, Option<String>>> {
+    pub fn prove_batching(
+        &self,
+        channel: u64,
+        records: &[Vec<u8>],
+        timeout: Duration,
+    ) -> Result<BTreeMap<String, Option<String>>> {
         let servable = self.servable(channel)?;
+        let recorded = self.recorded(&servable, records);
         self.runtime.block_on(async {
             let end = tokio::time::Instant::now() + timeout;
             let mut proofs = BTreeMap::new();
             for signature in servable.signatures.iter() {
-                let proof = tokio::time::timeout_at(end, prove(&servable.channel, signature)).await;
+                let own = recorded.get(&signature.name).map_or(&[][..], Vec::as_slice);
+                let proof = tokio::time::timeout_at(end, prove(&servable.channel, signature, own)).await;
                 let why_not = match proof {
                     Ok(Ok(())) => {
                         servable.channel.allow_joining(&signature.name);
@@ -239,6 +261,9 @@ impl Plane {
                     Ok(Err(why_not)) => Some(why_not),
                     Err(_) => Some(format!("the proof took longer than {} s", timeout.as_secs())),
                 };
+                if let Some(why_not) = &why_not {
+                    servable.channel.forbid_joining(&signature.name, why_not);
+                }
                 proofs.insert(signature.name.to_string(), why_not);
             }
             Ok(proofs)
@@ -311,8 +336,8 @@ impl Plane {
         self.events.1.lock().recv_timeout(timeout).ok()
     }
 
-    /// Answers an [`Event::Reload`].
-    pub fn reply_reload(&self, id: u64, outcome: Result<()>) {
+    /// Answers an event that has an id.
+    pub fn reply(&self, id: u64, outcome: Result<()>) {
         self.dataplane.reloaded(id, outcome);
     }
 
@@ -368,6 +393,19 @@ impl Plane {
             open.channel.close("the server stopped");
         }
         self.runtime.shutdown_timeout(Duration::from_secs(1));
+    }
+
+    /// What records ask a version, by signature.
+    fn recorded(&self, servable: &Arc<Servable>, records: &[Vec<u8>]) -> HashMap<Arc<str>, Vec<Job>> {
+        let call = Call { api: Api::WarmUp, deadline: None, received: Instant::now() };
+        let mut jobs: HashMap<Arc<str>, Vec<Job>> = HashMap::new();
+        for record in records {
+            let Ok(log) = PredictionLog::decode(bytes::Bytes::copy_from_slice(record)) else { continue };
+            for job in grpc::jobs(&self.dataplane, servable, log, &call) {
+                jobs.entry(Arc::clone(&job.signature.name)).or_default().push(job);
+            }
+        }
+        jobs
     }
 
     fn servable(&self, channel: u64) -> Result<Arc<Servable>> {

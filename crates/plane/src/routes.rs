@@ -123,6 +123,14 @@ impl Routes {
         Ok(Routes { models, document })
     }
 
+    /// The versions of a model that can answer, ascending.
+    ///
+    /// Errors: NOT_FOUND when there is no such model, as for [`Routes::status`].
+    pub fn available(&self, name: &str) -> Result<Vec<Arc<Servable>>> {
+        self.status(name, None)?;
+        Ok(self.models.get(name).map(|model| model.available.values().cloned().collect()).unwrap_or_default())
+    }
+
     /// The version that an address means.
     ///
     /// Errors, as TensorFlow Serving has them: INVALID_ARGUMENT for a missing name or an unknown label; NOT_FOUND for a

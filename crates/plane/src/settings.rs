@@ -36,6 +36,8 @@ pub struct PlaneSettings {
     pub header_read_timeout_ms: u64,
     /// Refuse Classify and Regress on signatures of another method.
     pub check_method_names: bool,
+    /// Let clients of the REST API change how the server works.
+    pub admin_calls: bool,
     /// Requests that are accepted now and answered later; none when there is nowhere to keep them.
     pub operations: Option<OperationsSettings>,
 }
@@ -125,6 +127,7 @@ impl Default for PlaneSettings {
             header_read_timeout_ms: 10_000,
             check_method_names: false,
             operations: None,
+            admin_calls: false,
         }
     }
 }

@@ -12,6 +12,7 @@ use seaway_plane::channel::{Channel, Outputs};
 use seaway_plane::job::Job;
 use seaway_plane::signature::Signature;
 use seaway_plane::status::{Code, Status};
+use seaway_plane::tensor::Tensor;
 use seaway_wire::DType;
 use support::worker::{half_plus_two, Act, Gate, Output, Seen};
 use support::{channel, job, job_until, settings, signature};
@@ -271,7 +272,7 @@ fn rowwise() -> Arc<Signature> {
 }
 
 async fn proof(behave: impl Fn(&Seen<'_>) -> Act + Send + Sync + 'static) -> Result<(), String> {
-    prove(&channel(settings(2, 8), 1, behave), &rowwise()).await
+    prove(&channel(settings(2, 8), 1, behave), &rowwise(), &[]).await
 }
 
 #[tokio::test]
@@ -306,10 +307,85 @@ async fn a_model_without_a_row_for_each_row_or_that_refuses_what_is_made_up_is_n
     let scalar = proof(|_| Act::Answer(vec![Output::floats("y", &[1], &[1.0])])).await.unwrap_err();
     assert_eq!(scalar, "output \"y\" does not have one row for each input row");
     let refused = proof(|_| Act::Fail(Code::InvalidArgument, "not that".into())).await.unwrap_err();
-    assert_eq!(refused, "made-up inputs are refused: not that");
+    assert_eq!(refused, "the inputs to prove it with are refused: not that (warm-up records would be used instead)");
     let channel = channel(settings(1, 8), 1, half_plus_two);
-    let shapeless = prove(&channel, &signature("serving_default")).await.unwrap_err();
+    let shapeless = prove(&channel, &signature("serving_default"), &[]).await.unwrap_err();
     assert_eq!(shapeless, "input \"x\" has no free leading dimension");
+}
+
+/// The signature `regress` with the free leading dimensions of a real export.
+fn examples() -> Arc<Signature> {
+    let mut signature = (*signature("regress")).clone();
+    for info in signature.inputs.iter_mut().chain(&mut signature.outputs) {
+        info.shape = Some([-1].into_iter().collect());
+    }
+    Arc::new(signature)
+}
+
+/// Asks the signature for these texts.
+fn texts(signature: &Arc<Signature>, texts: &[&'static str]) -> Job {
+    let elements = texts.iter().map(|text| bytes::Bytes::from(*text)).collect();
+    let tensor = Tensor::strings([texts.len() as i64].into_iter().collect(), elements).unwrap();
+    Job { signature: Arc::clone(signature), inputs: vec![("inputs".into(), tensor)], outputs: vec![], deadline: None }
+}
+
+/// Takes only what begins with `ok`, and answers with the length of each text.
+fn lengths_of_good_texts(seen: &Seen<'_>) -> Act {
+    let texts = seen.strings("inputs");
+    if texts.iter().any(|text| !text.starts_with(b"ok")) {
+        return Act::Fail(Code::InvalidArgument, "Could not parse example input".into());
+    }
+    let lengths: Vec<f32> = texts.iter().map(|text| text.len() as f32).collect();
+    Act::Answer(vec![Output::floats("outputs", &[lengths.len() as i64], &lengths)])
+}
+
+#[tokio::test]
+async fn recorded_rows_prove_what_cannot_be_made_up() {
+    let signature = examples();
+    let channel = channel(settings(2, 8), 1, lengths_of_good_texts);
+    let unproven = prove(&channel, &signature, &[]).await.unwrap_err();
+    assert!(unproven.contains("Could not parse") && unproven.contains("warm-up records"), "{unproven}");
+    let one = [texts(&signature, &["ok", "ok"]), texts(&signature, &["ok"])];
+    assert!(prove(&channel, &signature, &one).await.is_err(), "one row, however often, shows nothing");
+    let two = [texts(&signature, &["ok", "ok"]), texts(&signature, &["ok 2"])];
+    assert_eq!(prove(&channel, &signature, &two).await, Ok(()));
+    let bad = [texts(&signature, &["ok", "bad"])];
+    let refused = prove(&channel, &signature, &bad).await.unwrap_err();
+    assert_eq!(refused, "the inputs to prove it with are refused: Could not parse example input");
+}
+
+#[tokio::test]
+async fn recorded_rows_catch_a_model_that_mixes_them() {
+    let signature = examples();
+    let behave = |seen: &Seen<'_>| {
+        let texts = seen.strings("inputs");
+        let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0) as f32;
+        Act::Answer(vec![Output::floats("outputs", &[texts.len() as i64], &vec![longest; texts.len()])])
+    };
+    let recorded = [texts(&signature, &["a", "abc"])];
+    let outcome = prove(&channel(settings(2, 8), 1, behave), &signature, &recorded).await;
+    assert_eq!(outcome, Err("output \"outputs\" of a row depends on the rows beside it".to_owned()));
+}
+
+#[tokio::test]
+async fn examples_are_made_up_from_what_is_said_to_be_missing() {
+    let behave = |seen: &Seen<'_>| {
+        let texts = seen.strings("inputs");
+        let refuse = |why: &str| Act::Fail(Code::InvalidArgument, format!("Name: <unknown>, {why}\ntrace"));
+        // An example with no feature, with feature x of one value, and of two.
+        match texts.iter().map(|text| text.len()).max().unwrap_or(0) {
+            0..=1 => refuse("Could not parse example input"),
+            2 => refuse("Feature: x (data type: float) is required but could not be found."),
+            3..=17 => {
+                refuse("Key: x, Index: 0.  Number of float values != expected.  Values size: 1 but output shape: [2]")
+            }
+            _ => {
+                let sums: Vec<f32> = texts.iter().map(|text| text.iter().map(|byte| f32::from(*byte)).sum()).collect();
+                Act::Answer(vec![Output::floats("outputs", &[sums.len() as i64], &sums)])
+            }
+        }
+    };
+    assert_eq!(prove(&channel(settings(2, 8), 1, behave), &examples(), &[]).await, Ok(()));
 }
 
 #[tokio::test]

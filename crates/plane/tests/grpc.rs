@@ -10,11 +10,14 @@ use prost::Message;
 use seaway_plane::inference::method_names::{CLASSIFY, PREDICT as PREDICT_METHOD, REGRESS};
 use seaway_plane::pb::tensorflow::serving as pb;
 use seaway_plane::pb::tensorflow::serving::model_spec::VersionChoice;
+use seaway_plane::pb::tensorflow::tensor_shape_proto::Dim;
+use seaway_plane::pb::tensorflow::TensorShapeProto;
 use seaway_plane::plane::Event;
 use seaway_plane::settings::PlaneSettings;
 use seaway_plane::status::{Code, Status};
 use support::client::{empty, eventually, framed, framed_gzip, full, request, spec, unfinished, Client, PREDICT};
 use support::served::{answer, grpc_settings, Served};
+use support::signature_def_map;
 use support::worker::{half_plus_two, Act, Gate};
 
 fn expected(code: Code) -> i32 {
@@ -305,7 +308,7 @@ fn a_reload_is_handed_to_the_manager_and_answered_by_it() {
                 let event = served.plane().next_event(Duration::from_secs(20)).expect("a reload comes");
                 let Event::Reload { id, request } = event else { panic!("another event: {event:?}") };
                 assert!(!request.is_empty());
-                served.plane().reply_reload(id, outcome);
+                served.plane().reply(id, outcome);
             }
         });
         served.run(async |client: Client| {
@@ -602,4 +605,56 @@ fn warm_up_runs_a_record_and_counts_nowhere() {
     assert_eq!(plane.warm_up(99, &[], timeout).unwrap_err().code, Code::NotFound);
     let text = plane.metrics_text();
     assert!(!text.contains("seaway_requests_total{") && !text.contains("request_example_counts_count{"), "{text}");
+}
+
+/// The signatures with a free leading dimension everywhere, as exports have it.
+fn rowwise_signatures() -> Vec<u8> {
+    let mut signatures = pb::SignatureDefMap::decode(&signature_def_map()[..]).unwrap();
+    let rows = TensorShapeProto { dim: vec![Dim { size: -1, name: String::new() }], unknown_rank: false };
+    for signature in signatures.signature_def.values_mut() {
+        for info in signature.inputs.values_mut().chain(signature.outputs.values_mut()) {
+            info.tensor_shape = Some(rows.clone());
+        }
+    }
+    signatures.encode_to_vec()
+}
+
+#[test]
+fn recorded_requests_of_every_kind_are_rows_to_prove_with() {
+    let served = Served::with(grpc_settings(), 2, 8, |seen| match seen.run.signature {
+        // Takes only what begins like the examples of these tests, which nobody could make up.
+        "regress" | "classify" if seen.strings("inputs").iter().any(|text| !text.starts_with(b"z")) => {
+            Act::Fail(Code::InvalidArgument, "Could not parse example input".into())
+        }
+        _ => answer(seen),
+    });
+    let (plane, timeout) = (served.plane(), Duration::from_secs(20));
+    plane.set_signatures(served.channel, &rowwise_signatures()).unwrap();
+    let proven = |records: &[Vec<u8>]| {
+        let proofs = plane.prove_batching(served.channel, records, timeout).unwrap();
+        ["regress", "classify"].map(|signature| proofs[signature].is_none())
+    };
+    let record = |log_type| pb::PredictionLog { log_type: Some(log_type), ..Default::default() }.encode_to_vec();
+    let regression = pb::RegressionRequest { model_spec: Some(spec("m", "regress")), input: examples(&[1, 4]) };
+    let log = pb::RegressLog { request: Some(regression), response: None };
+    let regressed = record(pb::prediction_log::LogType::RegressLog(log));
+    let classification =
+        |lens| pb::ClassificationRequest { model_spec: Some(spec("m", "classify")), input: examples(lens) };
+    let classified = |lens| {
+        let log = pb::ClassifyLog { request: Some(classification(lens)), response: None };
+        record(pb::prediction_log::LogType::ClassifyLog(log))
+    };
+    let task = |signature: &str, method: &str| pb::InferenceTask {
+        model_spec: Some(spec("m", signature)),
+        method_name: method.into(),
+    };
+    let tasks = vec![task("regress", REGRESS), task("classify", CLASSIFY)];
+    let both = pb::MultiInferenceRequest { tasks, input: examples(&[2, 3]) };
+    let log = pb::MultiInferenceLog { request: Some(both), response: None };
+    let both = record(pb::prediction_log::LogType::MultiInferenceLog(log));
+
+    assert_eq!(proven(&[]), [false, false]);
+    assert_eq!(proven(&[b"\xff".to_vec(), regressed.clone()]), [true, false]);
+    assert_eq!(proven(&[regressed, classified(&[1]), classified(&[5])]), [true, true]);
+    assert_eq!(proven(&[both]), [true, true]);
 }

@@ -76,10 +76,11 @@ impl Plane {
         checked(py, self.with(py, |plane| plane.warm_up(channel, prediction_log, timeout))?)
     }
 
-    /// Finds out which signatures may have requests joined: JSON, null or why not by signature.
-    fn prove_batching(&self, py: Python<'_>, channel: u64, timeout_s: f64) -> PyResult<String> {
+    /// Finds out which signatures may have requests joined, with rows of serialized `PredictionLog`s: JSON, null or why not by
+    /// signature.
+    fn prove_batching(&self, py: Python<'_>, channel: u64, records: Vec<Vec<u8>>, timeout_s: f64) -> PyResult<String> {
         let timeout = seconds(timeout_s)?;
-        let proofs = checked(py, self.with(py, |plane| plane.prove_batching(channel, timeout))?)?;
+        let proofs = checked(py, self.with(py, |plane| plane.prove_batching(channel, &records, timeout))?)?;
         Ok(serde_json::to_string(&proofs).expect("proofs are plain data"))
     }
 
@@ -134,13 +135,13 @@ impl Plane {
         Ok(event.map(|event| serde_json::to_string(&event).expect("events are plain data")))
     }
 
-    /// Answers a reload event; code 0 for success.
-    fn reply_reload(&self, py: Python<'_>, id: u64, code: u32, message: String) -> PyResult<()> {
+    /// Answers an event that has an id; code 0 for success.
+    fn reply(&self, py: Python<'_>, id: u64, code: u32, message: String) -> PyResult<()> {
         let outcome = match Code::from_number(code) {
             Code::Ok => Ok(()),
             code => Err(Status::new(code, message)),
         };
-        self.with(py, |plane| plane.reply_reload(id, outcome))
+        self.with(py, |plane| plane.reply(id, outcome))
     }
 
     /// Takes a JSON list of values measured outside the plane.

@@ -18,6 +18,7 @@ from typing import Annotated
 import typer
 
 from seaway import __version__
+from seaway.cli.batching import batching
 from seaway.cli.bench import bench
 from seaway.cli.engines import engines
 from seaway.cli.models import models
@@ -51,6 +52,7 @@ def application() -> typer.Typer:
     app.command("models")(models)
     app.command("engines")(engines)
     app.command("predict")(predict)
+    app.command("batching")(batching)
     app.command("bench")(bench)
     app.add_typer(operations(), name="operations")
     return app

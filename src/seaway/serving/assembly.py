@@ -16,7 +16,7 @@ from seaway.engines.choice import AUTO, Preferences, usable_engines
 from seaway.errors import FailedPrecondition
 from seaway.repository.config_file import ConfigFilePoller
 from seaway.repository.model_repository import ModelRepository
-from seaway.serving.batching import BatchingPoller, BatchingRules
+from seaway.serving.batching import BatchingAdmin, BatchingPoller, BatchingRules
 from seaway.serving.engine_options import engine_options
 from seaway.serving.engine_plan import EnginePlans
 from seaway.serving.instance import LoadOptions
@@ -111,7 +111,8 @@ def assemble(settings: ServerSettings, clock: Clock) -> Server:
     batching = BatchingRules(settings.batching, usable_cores())
     plans = _engine_plans(settings, options, batching)
     workers = Workers(launcher, settings.models.isolation == "shared")
-    site = Site(plane, workers, served, batching, plans, publisher.refresh)
+    batching_admin = BatchingAdmin(plane, served, settings.batching, publisher.refresh)
+    site = Site(plane, workers, served, batching, batching_admin, plans, publisher.refresh)
     repository = ModelRepository(repository_options(settings), partial(ServableLoader, site))
     measurer = Measurer(plane, served, publisher)
     tuner = Tuner(settings.trials, Surroundings(plane, served, plans, publisher.refresh, clock))
@@ -119,8 +120,8 @@ def assemble(settings: ServerSettings, clock: Clock) -> Server:
     repository.subscribe_states(measurer.on_state)
     repository.subscribe(publisher.show)
     repository.subscribe_states(tuner.on_state)
-    events = PlaneEvents(plane, served, repository.reload)
-    poller = BatchingPoller(plane, served, batching)
+    events = PlaneEvents(plane, served, repository.reload, batching_admin.set_by_call)
+    poller = BatchingPoller(served, batching, batching_admin)
     ended = threading.Event()
     return Server(settings, clock, models, plane, launcher, repository, measurer, events, poller, tuner, ended)
 

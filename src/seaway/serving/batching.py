@@ -1,21 +1,41 @@
-"""Which rules each version's requests are joined by, and how they change while it is loaded."""
+"""Which rules each version's requests are joined by, and how they change while it is loaded.
+
+    the settings and files say   →  rules of a version when it is loaded; a file that changes gives new ones
+    an admin call says           →  rules of a model's versions, loaded now or later, until a file of theirs changes
+
+A version that was loaded with batching off has not been proven; it is when batching is switched on.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from seaway import errors
 from seaway._core import Plane, StatusError
 from seaway.clock import Clock
 from seaway.errors import SeawayError
-from seaway.serving.served import ServedVersions
+from seaway.repository.ids import ServableId
+from seaway.serving.served import Joining, Served, ServedVersions
+from seaway.serving.warmup import read_warmup_records
 from seaway.settings.batching import Batching
-from seaway.settings.batching_parameters import MODEL_FILE, OFF, Rules, natural_rules, read_batching_parameters
+from seaway.settings.batching_parameters import (
+    MODEL_FILE,
+    OFF,
+    Rules,
+    natural_rules,
+    parse_batching_parameters,
+    read_batching_parameters,
+)
 
 log = logging.getLogger(__name__)
+
+Proofs = dict[str, "str | None"]
+_PROOF_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +60,97 @@ class BatchingRules:
         return natural_rules(self.settings)
 
 
+def prove_batching(plane: Plane, channel: int, id_: ServableId, path: Path) -> Proofs:
+    """Find out which signatures of a loaded version may have requests joined, and allow it there.
+
+    Returns for each signature None, or why its requests run by themselves.
+
+    Raises:  SeawayError - the channel is closed.
+    """
+    try:
+        records = read_warmup_records(path)
+    except (SeawayError, OSError) as err:  # told by the warm-up, unless that is off
+        log.debug("%s: the proof goes without warm-up records: %s", id_, err)
+        records = []
+    try:
+        proofs: Proofs = json.loads(plane.prove_batching(channel, records, _PROOF_TIMEOUT_S))
+    except StatusError as err:
+        raise errors.from_code(err.code, err.message) from err
+    for name, why_not in proofs.items():
+        if why_not is not None:
+            log.info("%s: requests for signature %r run by themselves: %s", id_, name, why_not)
+    return proofs
+
+
+class BatchingAdmin:
+    """Gives rules to versions that are loaded, and remembers what admin calls said of a model."""
+
+    def __init__(self, plane: Plane, served: ServedVersions, settings: Batching, changed: Callable[[], None]) -> None:
+        """No call has come; `changed` is called when what the list of models shows may have changed."""
+        self._plane = plane
+        self._served = served
+        self._natural = natural_rules(settings)
+        self._changed = changed
+        self._lock = threading.Lock()
+        self._by_call: dict[str, Rules] = {}
+
+    def rules(self, model: str, configured: Rules) -> Rules:
+        """Return the rules of a model: what a call said, else what is configured."""
+        return self._by_call.get(model, configured)
+
+    def set_by_call(self, model: str, parameters: str) -> None:
+        """Take the JSON of an admin call, for the versions that are loaded and for those to come.
+
+        Raises:  InvalidArgument - the parameters cannot be used; nothing has changed then.
+        """
+        rules = parse_batching_parameters(parameters, f"batching parameters of model {model!r}", self._natural)
+        with self._lock:
+            self._by_call[model] = rules
+            for served in self._served.all():
+                if served.id.name == model:
+                    self._give(served, rules)
+        log.info("model %r: batching parameters set by a call to %s", model, json.dumps(rules))
+        self._changed()
+
+    def set_by_file(self, served: Served, rules: Rules) -> None:
+        """Give a version what its file says now, which ends what a call said of its model.
+
+        Raises:  SeawayError - the plane refuses the rules.
+        """
+        with self._lock:
+            self._by_call.pop(served.id.name, None)
+            self._give(served, rules)
+        self._changed()
+
+    def enter(self, served: Served, given: Rules) -> None:
+        """Add a version that was loaded with these rules; a call that came meanwhile counts for it too."""
+        with self._lock:
+            rules = self._by_call.get(served.id.name, given)
+            if rules != given:
+                self._give(served, rules)
+            self._served.add(served)
+
+    def _give(self, served: Served, rules: Rules) -> None:
+        try:
+            self._plane.set_batching(served.channel, json.dumps(rules))
+        except StatusError as err:
+            if err.code == errors.NotFound.code:  # it was unloaded meanwhile
+                return
+            raise errors.from_code(err.code, err.message) from err
+        proofs = self._served.joining(served).proofs
+        if rules["enabled"] and not proofs:
+            proofs = prove_batching(self._plane, served.channel, served.id, served.path)
+        self._served.note_joining(served, Joining(rules["enabled"], proofs))
+
+
 class BatchingPoller:
     """Reads the files again, and gives changed rules to versions that are loaded; a broken file changes nothing."""
 
-    def __init__(self, plane: Plane, served: ServedVersions, rules: BatchingRules) -> None:
+    def __init__(self, served: ServedVersions, rules: BatchingRules, admin: BatchingAdmin) -> None:
         """Nothing was changed yet."""
-        self._plane = plane
         self._served = served
         self._rules = rules
+        self._admin = admin
         self._given: dict[int, Rules] = {}
         self._complaints: dict[int, str] = {}
 
@@ -69,11 +172,11 @@ class BatchingPoller:
             try:
                 rules = self._rules.rules(version.id.name, version.path)
                 if rules != before:
-                    self._plane.set_batching(version.channel, json.dumps(rules))
+                    self._admin.set_by_file(version, rules)
                     log.info("%s: batching parameters changed to %s", version.id, json.dumps(rules))
                 self._given[version.channel] = rules
                 self._complaints.pop(version.channel, None)
-            except (SeawayError, StatusError) as err:
+            except SeawayError as err:
                 if self._complaints.get(version.channel) != err.message:
                     log.error("%s keeps its batching parameters: %s", version.id, err.message)
                 self._complaints[version.channel] = err.message

@@ -24,6 +24,7 @@ from seaway import errors
 from seaway._core import Plane, StatusError
 from seaway.engines.engine import EngineOptions
 from seaway.repository.ids import ServableId
+from seaway.serving.batching import Proofs, prove_batching
 from seaway.serving.warmup import read_warmup_records
 from seaway.serving.workers import Workers
 from seaway.settings.batching_parameters import Rules
@@ -33,7 +34,6 @@ from seaway.worker.process import WorkerProcess, describe_exit
 log = logging.getLogger(__name__)
 
 _PAGE_BYTES = 4096
-_PROOF_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,17 +212,12 @@ class Instance:
         with as_seaway_error(f"warm-up record {index}: "):
             self._plane.warm_up(channel, record, timeout_s)
 
-    def _prove_batching(self, channel: int, rules: Rules) -> dict[str, str | None]:
+    def _prove_batching(self, channel: int, rules: Rules) -> Proofs:
         """Return for each signature None, or why its requests run by themselves."""
         if not rules["enabled"]:
             return {}
         self._check_wanted()
-        with as_seaway_error():
-            proofs: dict[str, str | None] = json.loads(self._plane.prove_batching(channel, _PROOF_TIMEOUT_S))
-        for name, why_not in proofs.items():
-            if why_not is not None:
-                log.info("%s: requests for signature %r run by themselves: %s", self._servable, name, why_not)
-        return proofs
+        return prove_batching(self._plane, channel, self._servable, self._path)
 
     def _on_exit(self, status: int) -> None:
         error = errors.Unavailable(f"the worker of {self._servable} {describe_exit(status)}")

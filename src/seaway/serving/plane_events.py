@@ -1,4 +1,4 @@
-"""Acts on what the plane reports: reloads that clients ask for, workers that hung up, lines for the log."""
+"""Acts on what the plane reports: what clients ask of the manager, workers that hung up, lines for the log."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ log = logging.getLogger(__name__)
 plane_log = logging.getLogger("seaway.plane")
 
 Reload = Callable[[ModelList], "SeawayError | None"]
+SetBatching = Callable[[str, str], None]
 _WAIT_S = 0.5
 _LEVELS = {"error": logging.ERROR, "warning": logging.WARNING, "info": logging.INFO}
 
 
 class PlaneEvents:
-    """Takes the plane's events one after another; a reload waits in a thread of its own."""
+    """Takes the plane's events one after another; what has to be answered waits in a thread of its own."""
 
-    def __init__(self, plane: Plane, served: ServedVersions, reload: Reload) -> None:
+    def __init__(self, plane: Plane, served: ServedVersions, reload: Reload, set_batching: SetBatching) -> None:
         """Take nothing yet."""
         self._plane = plane
         self._served = served
         self._reload = reload
+        self._set_batching = set_batching
 
     def run(self, stop: threading.Event) -> None:
         """Take events until told to stop."""
@@ -45,7 +47,9 @@ class PlaneEvents:
     def _take(self, event: dict[str, object]) -> None:
         match event:
             case {"event": "reload", "id": int(id_), "request": str(request)}:
-                threading.Thread(target=self._answer_reload, args=(id_, request), name="reload", daemon=True).start()
+                self._answer(id_, "a reload", lambda: self._reload(_model_list(request)))
+            case {"event": "set_batching", "id": int(id_), "model": str(model), "parameters": str(parameters)}:
+                self._answer(id_, "a change of batching", lambda: self._set_batching(model, parameters))
             case {"event": "channel_closed", "channel": int(channel)}:
                 served = self._served.on_channel(channel)
                 if served is not None:
@@ -53,17 +57,20 @@ class PlaneEvents:
             case {"event": "log", "level": str(level), "message": str(message)}:
                 plane_log.log(_LEVELS[level], "%s", message)
 
-    def _answer_reload(self, id_: int, request: str) -> None:
+    def _answer(self, id_: int, what: str, act: Callable[[], SeawayError | None]) -> None:
+        threading.Thread(target=self._act, args=(id_, what, act), name=what, daemon=True).start()
+
+    def _act(self, id_: int, what: str, act: Callable[[], SeawayError | None]) -> None:
         try:
-            error = self._reload(_model_list(request))
+            error = act()
         except SeawayError as err:
             error = err
         except Exception:
-            log.exception("a reload failed unexpectedly")
+            log.exception("%s failed unexpectedly", what)
             error = errors.Internal("internal error; see the server's log")
         if error is not None:
-            log.warning("a reload ended with %s: %s", error.name, error.message)
-        self._plane.reply_reload(id_, error.code if error else errors.OK, error.message if error else "")
+            log.warning("%s ended with %s: %s", what, error.name, error.message)
+        self._plane.reply(id_, error.code if error else errors.OK, error.message if error else "")
 
 
 def _model_list(request: str) -> ModelList:

@@ -35,6 +35,7 @@ def plane_settings(settings: ServerSettings) -> str:
             "tls": _tls(settings),
             "reflection": network.reflection,
             "operations": plane_operations(settings.operations, usable_cores()),
+            "admin_calls": network.admin_calls,
         }
     )
 

@@ -19,7 +19,7 @@ from seaway import errors
 from seaway._core import Plane
 from seaway.repository.loader import OnFailure
 from seaway.repository.source import AspiredVersion
-from seaway.serving.batching import BatchingRules
+from seaway.serving.batching import BatchingAdmin, BatchingRules
 from seaway.serving.engine_plan import EnginePlans
 from seaway.serving.instance import Brought, Instance, Place
 from seaway.serving.served import Served, ServedVersions
@@ -38,6 +38,7 @@ class Site:
     workers: Workers
     served: ServedVersions
     batching: BatchingRules
+    batching_admin: BatchingAdmin
     engines: EnginePlans
     publish: Callable[[], None]
     """Has the plane's routes follow what is served; has done so when it returns."""
@@ -107,18 +108,19 @@ class ServableLoader:
         before.give_back(self._site.engines.drain_timeout_s)
 
     def _serve_on(
-        self, engine: str, rules: Rules, instead_of: Instance | None = None, *, is_unproven: bool = False
+        self, engine: str, configured: Rules, instead_of: Instance | None = None, *, is_unproven: bool = False
     ) -> None:
         instance = self._new_instance(engine)
         try:
+            rules = self._site.batching_admin.rules(self._version.id.name, configured)
             brought = instance.bring_up(rules)
             proof = prove_recorded(self._site.plane, brought.channel, self._version.path) if is_unproven else ""
-            served = self._served_as(instance, brought, rules, proof)
+            served = self._served_as(instance, brought, configured, proof)
             with self._lock:
                 if self._is_cancelled or self._instance is not instead_of:
                     raise errors.Cancelled(f"{self._version.id} is no longer wanted")
+                self._site.batching_admin.enter(served, rules)
                 self._instance, self._served = instance, served
-                self._site.served.add(served)
             if instance.lost is not None:  # between the last step and this one, when nobody was to be told
                 self._on_lost(instance, instance.lost)
         except BaseException:
@@ -138,7 +140,7 @@ class ServableLoader:
             self._coming.add(instance)
         return instance
 
-    def _served_as(self, instance: Instance, brought: Brought, rules: Rules, proof: str) -> Served:
+    def _served_as(self, instance: Instance, brought: Brought, configured: Rules, proof: str) -> Served:
         return Served(
             version=self._version,
             channel=brought.channel,
@@ -146,7 +148,7 @@ class ServableLoader:
             is_shared=self._site.workers.is_shared,
             engine=instance.engine,
             load_seconds=brought.seconds,
-            rules=rules,
+            rules=configured,
             batching=brought.batching,
             on_lost=partial(self._on_lost, instance),
             switch=self.switch,

@@ -30,9 +30,9 @@ class Served:
     engine: str
     load_seconds: float
     rules: Rules
-    """How its requests were joined when it was loaded."""
+    """What settings and files said of joining its requests when it was loaded."""
     batching: Mapping[str, str | None]
-    """For each signature None where requests are joined, else why they run by themselves."""
+    """What was found out then: for each signature None where requests may be joined, else why not; or nothing."""
     on_lost: OnLost
     switch: Callable[[str], None]
     """Has another engine answer for the version; raises SeawayError and changes nothing where it cannot."""
@@ -50,6 +50,16 @@ class Served:
         return self.version.path
 
 
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """How a version's requests are joined, which changes while it is loaded."""
+
+    is_on: bool
+    """Whether the rules in force join any requests at all."""
+    proofs: Mapping[str, str | None]
+    """For each signature None where requests may be joined, else why not; empty when nobody has found out."""
+
+
 class ServedVersions:
     """The loaded versions and what their processes were last seen to use."""
 
@@ -59,11 +69,13 @@ class ServedVersions:
         self._served: dict[ServableId, Served] = {}
         self._stats: dict[int, WorkerStats] = {}
         self._choices: dict[ServableId, Mapping[str, object]] = {}
+        self._joining: dict[int, Joining] = {}
 
     def add(self, served: Served) -> None:
         """Remember a version; one that was there under the same id is replaced."""
         with self._lock:
             self._served[served.id] = served
+            self._forget_joining()
 
     def remove(self, served: Served) -> None:
         """Forget a version, unless another load has taken its place."""
@@ -71,6 +83,7 @@ class ServedVersions:
             if self._served.get(served.id) is served:
                 del self._served[served.id]
                 self._choices.pop(served.id, None)
+                self._forget_joining()
             if all(each.worker.pid != served.worker.pid for each in self._served.values()):
                 self._stats.pop(served.worker.pid, None)
 
@@ -98,6 +111,16 @@ class ServedVersions:
         with self._lock:
             self._choices[servable] = choice
 
+    def joining(self, served: Served) -> Joining:
+        """Return how a version's requests are joined now."""
+        with self._lock:
+            return self._joining_of(served)
+
+    def note_joining(self, served: Served, joining: Joining) -> None:
+        """Remember how a version's requests are joined from now on."""
+        with self._lock:
+            self._joining[served.channel] = joining
+
     def get(self, servable: ServableId) -> Served | None:
         """Return a loaded version, None when it is not loaded."""
         with self._lock:
@@ -107,21 +130,41 @@ class ServedVersions:
         """Return what the list of models says of each loaded version beside its state."""
         with self._lock:
             return {
-                served.id: _shown(served, self._stats.get(served.worker.pid), self._choices.get(served.id))
+                served.id: _shown(
+                    served,
+                    self._joining_of(served),
+                    self._stats.get(served.worker.pid),
+                    self._choices.get(served.id),
+                )
                 for served in self._served.values()
             }
 
+    def _joining_of(self, served: Served) -> Joining:
+        return self._joining.get(served.channel, Joining(bool(served.batching), served.batching))
 
-def _shown(served: Served, stats: WorkerStats | None, choice: Mapping[str, object] | None) -> dict[str, object]:
+    def _forget_joining(self) -> None:
+        channels = {served.channel for served in self._served.values()}
+        self._joining = {channel: joining for channel, joining in self._joining.items() if channel in channels}
+
+
+def _shown(
+    served: Served, joining: Joining, stats: WorkerStats | None, choice: Mapping[str, object] | None
+) -> dict[str, object]:
     shown: dict[str, object] = {
         "engine": served.engine,
         "worker_pid": served.worker.pid,
         "isolation": "shared" if served.is_shared else "process",
         "load_seconds": round(served.load_seconds, 3),
-        "batching": {name: "on" if why_not is None else f"off: {why_not}" for name, why_not in served.batching.items()},
+        "batching": _batching_shown(joining),
     }
     if choice is not None:
         shown["engine_choice"] = choice
     if stats is not None:
         shown |= {"memory_bytes": stats.rss_bytes, "private_bytes": stats.private_bytes}
     return shown
+
+
+def _batching_shown(joining: Joining) -> dict[str, str]:
+    if not joining.is_on:
+        return {}
+    return {name: "on" if why_not is None else f"off: {why_not}" for name, why_not in joining.proofs.items()}

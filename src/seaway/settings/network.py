@@ -115,6 +115,12 @@ class Network:
         "Offer gRPC server reflection, so that tools such as grpcurl know the services.",
         flag="--reflection",
     )
+    admin_calls: bool = setting(
+        False,
+        "Let clients of the REST API change how the server works: `PUT /v1/models/NAME/batching`. Whoever can send a "
+        "prediction can then send these too.",
+        flag="--admin-calls",
+    )
 
 
 @dataclass(frozen=True, slots=True)

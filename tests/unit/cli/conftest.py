@@ -98,6 +98,9 @@ def _handler(fake: FakeRest) -> Callable[..., BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(fake.body)
 
+        def do_PUT(self) -> None:
+            self.do_POST()
+
         def log_message(self, *_: Any) -> None:
             """Keep the test's output clean."""
 

@@ -34,6 +34,11 @@ def test_addresses(host: str, port: int, address: str | None) -> None:
     assert document(ServerSettings(network=network))["grpc_address"] == address
 
 
+def test_admin_calls_are_off_until_they_are_allowed() -> None:
+    assert document(ServerSettings())["admin_calls"] is False
+    assert document(ServerSettings(network=Network(admin_calls=True)))["admin_calls"] is True
+
+
 def test_metrics_that_are_off_have_no_path() -> None:
     assert document(ServerSettings())["metrics_path"] == "/monitoring/prometheus/metrics"
     assert document(ServerSettings(metrics=Metrics(enabled=False)))["metrics_path"] is None

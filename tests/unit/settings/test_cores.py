@@ -56,5 +56,42 @@ def test_cores_are_the_least_of_affinity_and_quota(
     assert usable_cores(tmp_path / "cgroup", tmp_path / "self") == cores
 
 
+@pytest.mark.parametrize(
+    ("files", "group", "allowed", "cores"),
+    [
+        pytest.param({"cpu.max": "250000 100000\n"}, "0::/\n", 8, 3, id="a-fraction-counts-as-a-whole-core"),
+        pytest.param({"cpu.max": "10000 100000\n"}, "0::/\n", 8, 1, id="a-tenth-of-a-core"),
+        pytest.param({"cpu.max": "800000 100000\n"}, "0::/\n", 2, 2, id="a-cpuset-below-the-quota"),
+        pytest.param(
+            {"a/cpu.max": "600000 100000\n", "a/b/cpu.max": "400000 100000\n", "a/b/c/cpu.max": "500000 100000\n"},
+            "0::/a/b/c\n",
+            8,
+            4,
+            id="the-least-of-nested-quotas",
+        ),
+        pytest.param(
+            {
+                "cpu/a/cpu.cfs_quota_us": "300000\n",
+                "cpu/a/cpu.cfs_period_us": "100000\n",
+                "cpu/a/b/cpu.cfs_quota_us": "-1\n",
+                "cpu/a/b/cpu.cfs_period_us": "100000\n",
+            },
+            "4:cpu,cpuacct:/a/b\n3:cpuset:/a\n",
+            8,
+            3,
+            id="v1-quota-of-the-parent",
+        ),
+    ],
+)
+def test_quotas_on_a_larger_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], group: str, allowed: int, cores: int
+) -> None:
+    # What a cpuset leaves is what the scheduler's affinity mask says.
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(allowed)))
+    _write(tmp_path / "cgroup", files)
+    _write(tmp_path, {"self": group})
+    assert usable_cores(tmp_path / "cgroup", tmp_path / "self") == cores
+
+
 def test_a_machine_without_the_kernel_files_counts_by_affinity(tmp_path: Path) -> None:
     assert usable_cores(tmp_path / "absent", tmp_path / "absent") == ALL

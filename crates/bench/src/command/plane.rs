@@ -110,7 +110,7 @@ fn load(plane: &Plane, model: &Model) -> Result<u64, Problem> {
     let answer = Answer { name: model.output.into(), row_shape: model.output_row.into() };
     instant_worker::start(socket, arena, layout, CONCURRENCY.into(), &answer)?;
     plane.set_signatures(channel, &signatures(model)?).map_err(refused)?;
-    let proofs = plane.prove_batching(channel, PROOF_LIMIT).map_err(refused)?;
+    let proofs = plane.prove_batching(channel, &[], PROOF_LIMIT).map_err(refused)?;
     match proofs.into_values().flatten().next() {
         None => Ok(channel),
         Some(why_not) => Err(Problem(format!("{} is not batched: {why_not}", model.name))),

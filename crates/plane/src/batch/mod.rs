@@ -7,8 +7,10 @@
 //! A request is only ever joined with others on a signature that [`prove`] has seen to answer joined rows as it answers
 //! single ones. If a joined run fails, each request runs again by itself, so that nobody pays for another's bad row.
 
+mod examples;
 pub mod merge;
 pub mod prove;
+mod recorded;
 mod rules;
 pub mod split;
 

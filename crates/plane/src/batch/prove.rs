@@ -1,8 +1,8 @@
 //! Whether a signature answers joined rows as it answers single ones: found out on the loaded version, before anybody is served.
 //!
 //! A model may mix its rows (a normalisation over the batch, a ranking, a running count) and batching would then change
-//! answers. So rows are made up from the signature, run one by one and joined, and compared; what cannot be made up, or does
-//! not agree, runs unbatched and its status says why.
+//! answers. So rows are run one by one and joined, and compared: recorded ones where the version brings two or more, else rows
+//! made up from the signature. What cannot be made up, or does not agree, runs unbatched and its status says why.
 
 use std::sync::Arc;
 
@@ -10,6 +10,8 @@ use bytes::Bytes;
 use seaway_wire::DType;
 use smallvec::smallvec;
 
+use super::examples::ExampleSpec;
+use super::recorded::{recorded_rows, Inputs};
 use super::split::{share, Share};
 use crate::channel::Channel;
 use crate::job::Job;
@@ -27,11 +29,15 @@ const MAX_ROW_BYTES: usize = 16 << 20;
 /// other kernels are chosen for other sizes and add in another order.
 const RELATIVE_TOLERANCE: f64 = 1e-4;
 
-/// Proves one signature on a loaded version; the error says why it runs unbatched.
-pub async fn prove(channel: &Arc<Channel>, signature: &Arc<Signature>) -> std::result::Result<(), String> {
+/// Proves one signature on a loaded version, with recorded requests for it if there are any; the error says why it runs
+/// unbatched.
+pub async fn prove(
+    channel: &Arc<Channel>,
+    signature: &Arc<Signature>,
+    recorded: &[Job],
+) -> std::result::Result<(), String> {
     check_shapes(signature)?;
-    let rows: Vec<Vec<(String, Tensor)>> =
-        (0..ROWS).map(|row| sample(signature, row)).collect::<Result<_>>().map_err(|status| status.message)?;
+    let rows = rows(channel, signature, recorded).await?;
     let mut single = Vec::with_capacity(ROWS);
     for row in &rows {
         single.push(run(channel, signature, row.clone()).await?);
@@ -60,21 +66,60 @@ fn check_shapes(signature: &Signature) -> std::result::Result<(), String> {
     Ok(())
 }
 
+/// The rows to prove with: as many as [`ROWS`], of which two differ at least.
+async fn rows(
+    channel: &Arc<Channel>,
+    signature: &Arc<Signature>,
+    recorded: &[Job],
+) -> std::result::Result<Vec<Inputs>, String> {
+    let recorded = recorded_rows(recorded, ROWS);
+    if recorded.len() > 1 {
+        return Ok(recorded.iter().cycle().take(ROWS).cloned().collect());
+    }
+    let made_up: Vec<Inputs> =
+        (0..ROWS).map(|row| sample(signature, row)).collect::<Result<_>>().map_err(|status| status.message)?;
+    match run(channel, signature, made_up[0].clone()).await {
+        Ok(_) => Ok(made_up),
+        Err(why) => examples(channel, signature).await.ok_or(format!("{why} (warm-up records would be used instead)")),
+    }
+}
+
+/// Rows of a signature whose one input are serialized examples; none when they cannot be made up.
+async fn examples(channel: &Arc<Channel>, signature: &Arc<Signature>) -> Option<Vec<Inputs>> {
+    let [input] = signature.inputs.as_slice() else { return None };
+    if input.dtype.ok() != Some(DType::String) || input.shape.as_deref() != Some(&[-1]) {
+        return None;
+    }
+    let mut spec = ExampleSpec::default();
+    let row = |spec: &ExampleSpec, number: usize| {
+        let tensor = Tensor::strings(smallvec![1], vec![spec.example(number)]).ok()?;
+        Some(vec![(input.alias.clone(), tensor)])
+    };
+    // Ends: something is learnt from each refusal but the last, and there is a bound on what can be.
+    while let Err(why) = run(channel, signature, row(&spec, 0)?).await {
+        if !spec.learn(&why) {
+            return None;
+        }
+    }
+    let rows = (0..ROWS).map(|number| row(&spec, number)).collect::<Option<_>>()?;
+    spec.tells_rows_apart().then_some(rows)
+}
+
 async fn run(
     channel: &Arc<Channel>,
     signature: &Arc<Signature>,
-    inputs: Vec<(String, Tensor)>,
+    inputs: Inputs,
 ) -> std::result::Result<crate::channel::Outputs, String> {
     let job = Job { signature: Arc::clone(signature), inputs, outputs: Vec::new(), deadline: None, background: false };
     // Detached: answers that held their slots until they are compared could use them up.
     channel.run_alone(job).await.map(crate::channel::Outputs::detached).map_err(|status| {
         // Engines add a trace of their graph on further lines.
-        format!("made-up inputs are refused: {}", status.message.lines().next().unwrap_or_default())
+        format!("the inputs to prove it with are refused: {}", status.message.lines().next().unwrap_or_default())
     })
 }
 
 /// One made-up row.
-fn sample(signature: &Signature, row: usize) -> Result<Vec<(String, Tensor)>> {
+fn sample(signature: &Signature, row: usize) -> Result<Inputs> {
     signature.inputs.iter().map(|info| Ok((info.alias.clone(), sample_input(info, row)?))).collect()
 }
 
@@ -119,7 +164,7 @@ fn put_sample(dtype: DType, row: usize, index: usize, out: &mut Vec<u8>) {
     }
 }
 
-fn join_rows(rows: &[Vec<(String, Tensor)>]) -> Result<Vec<(String, Tensor)>> {
+fn join_rows(rows: &[Inputs]) -> Result<Inputs> {
     let jobs: Vec<Job> = rows.iter().map(|inputs| bare_job(inputs.clone())).collect();
     super::merge::merge(&jobs, rows.len(), rows.len())
         .iter()
@@ -139,7 +184,7 @@ fn join_rows(rows: &[Vec<(String, Tensor)>]) -> Result<Vec<(String, Tensor)>> {
         .collect()
 }
 
-fn bare_job(inputs: Vec<(String, Tensor)>) -> Job {
+fn bare_job(inputs: Inputs) -> Job {
     let signature = Signature {
         name: "".into(),
         method_name: String::new(),

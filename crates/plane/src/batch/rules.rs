@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::job::Job;
 use crate::status::{Result, Status};
@@ -14,19 +14,22 @@ const NATURAL_MAX_ROWS: usize = 128;
 /// Batching parameters of one loaded version; the defaults are natural batching.
 ///
 /// Source: tensorflow_serving/servables/tensorflow/session_bundle_config.proto (BatchingParameters).
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BatchRules {
     /// False: every request runs by itself.
     pub enabled: bool,
     /// Most rows of one request or of requests that are joined. A larger request is refused, or runs alone when this was
     /// not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_batch_size: Option<usize>,
     /// How long the first request of a batch waits for others; 0 for not at all.
     pub batch_timeout_micros: u64,
     /// Batches' worth of rows that may wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_enqueued_batches: Option<usize>,
     /// Batches in flight.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub num_batch_threads: Option<u16>,
     /// Sizes that runs are padded to, ascending; empty for any size.
     pub allowed_batch_sizes: Vec<usize>,
@@ -35,6 +38,7 @@ pub struct BatchRules {
     /// Whether a request of more rows than a run may have is cut into several runs.
     pub enable_large_batch_splitting: bool,
     /// Most rows of one run; [`BatchRules::max_batch_size`] when not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_execution_batch_size: Option<usize>,
 }
 

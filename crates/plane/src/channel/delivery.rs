@@ -128,6 +128,7 @@ impl Channel {
         tracing::warn!(model = self.settings.model, %signature, why = status.message, "requests are not joined any more");
         self.change_batching(|batching| {
             batching.proven.remove(&signature);
+            batching.unproven.insert(Arc::clone(&signature), status.message.clone());
         });
         self.refuse(flight, status);
         self.pump();

@@ -1,6 +1,6 @@
 //! What a channel keeps under its lock: who waits, who flies, and what may be joined. Bookkeeping only; it sends nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ use crate::status::{Result, Status};
 pub(super) struct Batching {
     pub(super) rules: BatchRules,
     pub(super) proven: BTreeSet<Arc<str>>,
+    /// Why each of the others is not.
+    pub(super) unproven: BTreeMap<Arc<str>, String>,
 }
 
 impl Batching {

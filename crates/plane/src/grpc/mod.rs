@@ -34,7 +34,7 @@ use crate::status::{Result, Status};
 
 use messages::{Limits, Messages};
 pub use model_service::ReloadRequest;
-pub use replay::{answer, replay};
+pub use replay::{answer, jobs, replay};
 pub use status::to_grpc;
 
 /// Every gRPC service behind the bounds that all of them share.

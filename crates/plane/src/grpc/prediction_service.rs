@@ -19,6 +19,7 @@ use crate::pb::tensorflow::serving as pb;
 use crate::routes::{ModelAddress, Servable};
 use crate::signature::DEFAULT_SIGNATURE;
 use crate::status::{Result, Status};
+use crate::tensor::Tensor;
 
 /// The service.
 pub struct PredictionService {
@@ -135,16 +136,7 @@ pub(super) async fn predict(
     output_filter: &[String],
     call: &Call,
 ) -> Result<RawMessage> {
-    let limit = dataplane.settings.max_message_bytes;
-    let inputs = inputs
-        .into_iter()
-        .map(|(alias, proto)| {
-            let tensor = proto.to_tensor(limit).map_err(|status| {
-                Status::new(status.code, format!("tensor parsing error: {alias}: {}", status.message))
-            })?;
-            Ok((alias, tensor))
-        })
-        .collect::<Result<Vec<_>>>()
+    let inputs = tensors(dataplane, inputs)
         .inspect_err(|status| servable.metrics.failed("", call.api, status, call.received.elapsed()))?;
     let answer = dataplane.predict(servable, signature, inputs, output_filter, call).await?;
     let representation = match dataplane.settings.tensor_content_outputs {
@@ -156,6 +148,23 @@ pub(super) async fn predict(
         &answer.views(),
         representation,
     )
+}
+
+/// The inputs of a Predict request as tensors, in no order.
+///
+/// Errors: INVALID_ARGUMENT, naming the input.
+pub(super) fn tensors(
+    dataplane: &Dataplane,
+    inputs: HashMap<String, crate::codec::TensorProto>,
+) -> Result<Vec<(String, Tensor)>> {
+    let limit = dataplane.settings.max_message_bytes;
+    let named = |(alias, proto): (String, crate::codec::TensorProto)| {
+        let tensor = proto
+            .to_tensor(limit)
+            .map_err(|status| Status::new(status.code, format!("tensor parsing error: {alias}: {}", status.message)))?;
+        Ok((alias, tensor))
+    };
+    inputs.into_iter().map(named).collect()
 }
 
 /// Several classifications and regressions of the same examples.

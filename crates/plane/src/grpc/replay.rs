@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::prediction_service::{examples, multi_inference, predict};
-use crate::inference::{Call, Dataplane};
+use super::prediction_service::{examples, multi_inference, predict, tensors};
+use crate::inference::{classify_outputs, method_names, regress_outputs, Call, Dataplane};
+use crate::job::Job;
 use crate::pb::tensorflow::serving::prediction_log::LogType;
-use crate::pb::tensorflow::serving::{ModelSpec, PredictRequest, PredictionLog};
+use crate::pb::tensorflow::serving::{InferenceTask, ModelSpec, PredictRequest, PredictionLog};
 use crate::routes::Servable;
 use crate::status::{Result, Status};
 
@@ -17,7 +18,6 @@ use crate::status::{Result, Status};
 ///
 /// Source: tensorflow_serving/servables/tensorflow/saved_model_warmup_util.cc.
 pub async fn replay(dataplane: &Dataplane, servable: &Arc<Servable>, log: PredictionLog, call: &Call) -> Result<()> {
-    let signature = |spec: Option<ModelSpec>| spec.map(|spec| spec.signature_name).unwrap_or_default();
     match log.log_type {
         Some(LogType::PredictLog(log)) => {
             let request = log.request.unwrap_or_default();
@@ -55,7 +55,50 @@ pub async fn answer(
     request: PredictRequest,
     call: &Call,
 ) -> Result<Bytes> {
-    let signature = request.model_spec.map(|spec| spec.signature_name).unwrap_or_default();
-    let answer = predict(dataplane, servable, &signature, request.inputs, &request.output_filter, call).await?;
+    let name = signature(request.model_spec);
+    let answer = predict(dataplane, servable, &name, request.inputs, &request.output_filter, call).await?;
     Ok(answer.into_bytes())
+}
+
+/// The jobs that the request of one record comes to, without running them; what makes no job is left out.
+pub fn jobs(dataplane: &Dataplane, servable: &Arc<Servable>, log: PredictionLog, call: &Call) -> Vec<Job> {
+    let of_examples = |spec, input, outputs| {
+        dataplane.example_job(servable, &signature(spec), examples(input), outputs, call).into_iter().collect()
+    };
+    match log.log_type {
+        Some(LogType::PredictLog(log)) => {
+            let request = log.request.unwrap_or_default();
+            let job = tensors(dataplane, request.inputs).and_then(|inputs| {
+                let name = signature(request.model_spec);
+                dataplane.predict_job(servable, &name, inputs, &request.output_filter, call)
+            });
+            job.into_iter().collect()
+        }
+        Some(LogType::ClassifyLog(log)) => {
+            let request = log.request.unwrap_or_default();
+            of_examples(request.model_spec, request.input, classify_outputs)
+        }
+        Some(LogType::RegressLog(log)) => {
+            let request = log.request.unwrap_or_default();
+            of_examples(request.model_spec, request.input, regress_outputs)
+        }
+        Some(LogType::MultiInferenceLog(log)) => {
+            let request = log.request.unwrap_or_default();
+            let input = request.input;
+            let job = |task: InferenceTask| {
+                let outputs = match task.method_name.as_str() {
+                    method_names::CLASSIFY => classify_outputs,
+                    _ => regress_outputs,
+                };
+                let examples = examples(input.clone());
+                dataplane.example_job(servable, &signature(task.model_spec), examples, outputs, call).ok()
+            };
+            request.tasks.into_iter().filter_map(job).collect()
+        }
+        Some(LogType::PredictStreamedLog(_)) | None => Vec::new(),
+    }
+}
+
+fn signature(spec: Option<ModelSpec>) -> String {
+    spec.map(|spec| spec.signature_name).unwrap_or_default()
 }

@@ -4,6 +4,7 @@
 //! turns JSON into tensors or examples; [`predict_response`] and [`example_response`] turn what the model answered into JSON;
 //! [`error`] is the edge map of errors. All but `service` and `body` are pure functions over bytes.
 
+pub mod batching;
 pub mod body;
 pub mod error;
 pub mod example;

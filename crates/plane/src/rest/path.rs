@@ -20,6 +20,10 @@ pub enum RestCall {
     Metadata(ModelAddress),
     /// `GET /v1/models/NAME…`
     Status(ModelAddress),
+    /// `GET /v1/models/NAME/batching`
+    Batching(String),
+    /// `PUT /v1/models/NAME/batching`
+    SetBatching(String),
     /// `GET /v1/models`
     List,
     /// `GET /v1/operations`
@@ -61,6 +65,8 @@ pub fn parse(method: &str, path: &str, metrics_path: Option<&str>) -> Result<Res
     let call = match method {
         "GET" | "HEAD" | "DELETE" if is_operations(rest) => operations(method, &rest["operations".len()..]),
         "POST" => prediction(rest),
+        "PUT" => batching(rest).map(|name| name.map(RestCall::SetBatching)),
+        _ if is_get && batching(rest).is_some() => batching(rest).map(|name| name.map(RestCall::Batching)),
         _ if is_get => question(rest),
         _ => None,
     };
@@ -94,6 +100,12 @@ fn prediction(rest: &str) -> Option<Result<RestCall>> {
         _ => return None,
     };
     Some(model(name, selected).map(call))
+}
+
+/// The name in `models/NAME/batching`
+fn batching(rest: &str) -> Option<Result<String>> {
+    let (name, "/batching") = split_segment(strip_prefix_ignoring_case(rest, "models/")?)? else { return None };
+    Some(decode(name, "model name"))
 }
 
 /// `models[/NAME][/versions/V|/labels/L][/metadata]`
@@ -234,6 +246,9 @@ mod tests {
             ("GET", "/v1/models/half/versions/3/metadata", RestCall::Metadata(address("half", Some(3), None))),
             ("GET", "/v1/models/metadata", RestCall::Status(address("metadata", None, None))),
             ("GET", "/v1/models/versions/metadata", RestCall::Metadata(address("versions", None, None))),
+            ("GET", "/v1/models/a%20b/batching", RestCall::Batching("a b".to_owned())),
+            ("PUT", "/v1/models/half/batching", RestCall::SetBatching("half".to_owned())),
+            ("GET", "/v1/models/batching", RestCall::Status(address("batching", None, None))),
             ("GET", "/v1/models", RestCall::List),
             ("GET", "/v1/operations", RestCall::Operations),
             ("GET", "/v1/operations/000102030405060708090a0b0c0d0e0f", RestCall::Operation(id())),
@@ -262,6 +277,12 @@ mod tests {
             ("DELETE", "/v1/operations".to_owned(), "Malformed request: DELETE /v1/operations"),
             ("POST", "/v1/operations".to_owned(), "Malformed request: POST /v1/operations"),
             ("GET", "/v1/operationsx".to_owned(), "Malformed request: GET /v1/operationsx"),
+            (
+                "PUT",
+                "/v1/models/foo/versions/3/batching".to_owned(),
+                "Malformed request: PUT /v1/models/foo/versions/3/batching",
+            ),
+            ("POST", "/v1/models/foo/batching".to_owned(), "Malformed request: POST /v1/models/foo/batching"),
             ("PUT", "/v1/models/foo".to_owned(), "Malformed request: PUT /v1/models/foo"),
             ("POST", "/v1/models/foo:Predict".to_owned(), "Malformed request: POST /v1/models/foo:Predict"),
             (

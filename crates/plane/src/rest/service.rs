@@ -18,6 +18,7 @@ use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::service::{service_fn, Service};
 
+use super::batching::{batching_body, set_batching};
 use super::body::{self, Limits};
 use super::error::{error_body, http_status, retry_after_seconds, Refusal};
 use super::example::parse_examples;
@@ -128,6 +129,8 @@ where
             let servable = dataplane.resolve(&address)?;
             Ok(Reply::json(metadata_body(&servable.model, servable.version, &servable.signatures)))
         }
+        RestCall::Batching(model) => Ok(Reply::json(batching_body(dataplane, &model)?)),
+        RestCall::SetBatching(model) => set_batching(dataplane, &parts.headers, body, &model).await.map(Reply::json),
         RestCall::Status(address) => Ok(Reply::json(status_body(&dataplane.model_status(&address)?))),
         RestCall::List => Ok(Reply::json(list_body(dataplane.routes().document()))),
         RestCall::Operations => super::operations::list(dataplane, parts.uri.query()),

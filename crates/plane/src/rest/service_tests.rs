@@ -6,9 +6,10 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 
 use super::service::handle;
-use crate::inference::Dataplane;
+use crate::inference::{BatchingRequest, Dataplane};
 use crate::routes::{Routes, RoutesDocument};
 use crate::settings::PlaneSettings;
+use crate::status::Status;
 
 /// A plane that knows one model, none of whose versions is loaded.
 fn dataplane(settings: PlaneSettings) -> Arc<Dataplane> {
@@ -77,6 +78,14 @@ async fn errors_are_tensorflow_servings() {
         ("GET", "/v1/models/half/versions/9", "", 404, "Could not find version 9 of model half"),
         ("GET", "/v1/models/half/labels/x", "", 400, "Unrecognized servable version label: x"),
         ("GET", "/v1/models/half/metadata", "", 404, "Servable not found for request: Latest(half)"),
+        ("GET", "/v1/models/none/batching", "", 404, "Could not find any versions of model none"),
+        (
+            "PUT",
+            "/v1/models/half/batching",
+            "{}",
+            403,
+            "calls may not change batching parameters: network.admin_calls is off; start the server with --admin-calls",
+        ),
         ("POST", "/v1/models/half:predict", "{}", 404, "Servable not found for request: Latest(half)"),
         ("POST", "/v1/models/half/versions/9:predict", "{}", 404, "Servable not found for request: Specific(half, 9)"),
         ("POST", "/v1/models/half:predict", "", 400, "JSON Parse error: The document is empty"),
@@ -242,4 +251,24 @@ async fn large_replies_are_packed_when_the_client_takes_it() {
     let mut unpacked = String::new();
     std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&packed[..]), &mut unpacked).unwrap();
     assert_eq!((StatusCode::OK, unpacked), send(&dataplane, "GET", "/v1/models", &[], "").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batching_parameters_go_to_the_manager_and_its_answer_comes_back() {
+    let dataplane = dataplane(PlaneSettings { admin_calls: true, ..PlaneSettings::default() });
+    let path = "/v1/models/half/batching";
+    assert_eq!(ask(&dataplane, "PUT", path, "{}").await.0, 501, "nobody manages it");
+    let answering = Arc::downgrade(&dataplane);
+    dataplane.on_batching(move |BatchingRequest { id, model, parameters }| {
+        let outcome = match parameters.as_str() {
+            "{}" => Ok(()),
+            _ => Err(Status::invalid_argument(format!("not for {model}"))),
+        };
+        answering.upgrade().unwrap().reloaded(id, outcome);
+    });
+    let (status, body) = ask(&dataplane, "PUT", path, "{}").await;
+    assert_eq!((status, body.as_str()), (200, "{\n \"model\": \"half\",\n \"versions\": []\n}\n"));
+    assert_eq!(ask(&dataplane, "PUT", path, "[]").await, (400, error("not for half")));
+    assert_eq!(ask(&dataplane, "PUT", "/v1/models/none/batching", "{}").await.0, 404);
+    assert_eq!(ask(&dataplane, "PUT", path, &" ".repeat(70_000)).await.0, 413);
 }

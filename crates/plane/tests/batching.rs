@@ -326,7 +326,8 @@ fn examples() -> Arc<Signature> {
 fn texts(signature: &Arc<Signature>, texts: &[&'static str]) -> Job {
     let elements = texts.iter().map(|text| bytes::Bytes::from(*text)).collect();
     let tensor = Tensor::strings([texts.len() as i64].into_iter().collect(), elements).unwrap();
-    Job { signature: Arc::clone(signature), inputs: vec![("inputs".into(), tensor)], outputs: vec![], deadline: None }
+    let inputs = vec![("inputs".into(), tensor)];
+    Job { signature: Arc::clone(signature), inputs, outputs: vec![], deadline: None, background: false }
 }
 
 /// Takes only what begins with `ok`, and answers with the length of each text.

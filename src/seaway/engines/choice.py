@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -86,6 +86,11 @@ def usable_engines(has_tensorflow: bool) -> frozenset[str]:
 def can_convert() -> bool:
     """Tell whether a SavedModel can be converted to ONNX here."""
     return all(map(is_installed, _CONVERTERS))
+
+
+def has_gpu(environment: Mapping[str, str], devices: Path = Path("/dev")) -> bool:
+    """Tell whether TensorFlow would find a GPU of NVIDIA's: the driver is there, and not hidden."""
+    return (devices / "nvidiactl").exists() and environment.get("CUDA_VISIBLE_DEVICES", "all") not in {"", "-1"}
 
 
 def is_installed(package: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +13,7 @@ from pathlib import Path
 from seaway._core import Plane
 from seaway.clock import Clock
 from seaway.engines import registry, tensorflow
-from seaway.engines.choice import AUTO, Preferences, usable_engines
+from seaway.engines.choice import AUTO, Preferences, has_gpu, usable_engines
 from seaway.errors import FailedPrecondition
 from seaway.repository.config_file import ConfigFilePoller
 from seaway.repository.model_repository import ModelRepository
@@ -127,8 +128,10 @@ def assemble(settings: ServerSettings, clock: Clock) -> Server:
 
 
 def _engine_plans(settings: ServerSettings, options: LoadOptions, batching: BatchingRules) -> EnginePlans:
-    # TensorFlow's own operations have no counterpart elsewhere.
-    has_trials = settings.trials.enabled and not settings.engine.custom_op_libraries
+    # TensorFlow's own operations have no counterpart elsewhere; and a GPU has no room for a second copy of every model,
+    # nor have the other engines any use for it.
+    is_tied = bool(settings.engine.custom_op_libraries) or has_gpu(os.environ)
+    has_trials = settings.trials.enabled and not is_tied
     kept = Decisions(settings.engine.cache_directory) if has_trials else None
     usable = usable_engines(bool(options.library))
     return EnginePlans(_preferences(settings.engine), options, batching, usable, kept)

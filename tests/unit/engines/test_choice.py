@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seaway.engines.choice import AUTO, Preferences, candidates, choose, is_stand_in, model_files, natural
+from seaway.engines.choice import AUTO, Preferences, candidates, choose, has_gpu, is_stand_in, model_files, natural
 
 ALL = frozenset({"tensorflow", "onnx", "openvino", "litert", "python"})
 SAVED_MODEL, TFLITE = "saved_model.pb", "model.tflite"
@@ -47,6 +47,24 @@ def test_the_engines_that_may_be_needed_are_known_before_any_version(
     preferences: Preferences, engines: tuple[str, ...]
 ) -> None:
     assert preferences.engines == engines
+
+
+@pytest.mark.parametrize(
+    ("environment", "has_driver", "expected"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"CUDA_VISIBLE_DEVICES": "0"}, True, True),
+        ({"CUDA_VISIBLE_DEVICES": ""}, True, False),
+        ({"CUDA_VISIBLE_DEVICES": "-1"}, True, False),
+    ],
+)
+def test_a_gpu_is_there_when_its_driver_is_and_nobody_hides_it(
+    environment: dict[str, str], has_driver: bool, expected: bool, tmp_path: Path
+) -> None:
+    if has_driver:
+        (tmp_path / "nvidiactl").touch()
+    assert has_gpu(environment, tmp_path) is expected
 
 
 def test_only_files_that_an_engine_takes_are_seen(tmp_path: Path) -> None:

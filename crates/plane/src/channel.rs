@@ -21,6 +21,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
+use seaway_wire::clock::monotonic_nanos;
 use seaway_wire::frame::{Reply, Run, TensorHeader};
 use seaway_wire::{align, packet, Arena, Code, Layout};
 use tokio::io::unix::AsyncFd;
@@ -453,14 +454,11 @@ impl Channel {
         let job = &jobs[0];
         // A run may take as long as the most patient of those that wait for it.
         let deadline = jobs.iter().map(|job| job.deadline).reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b))).flatten();
-        let timeout_micros = match deadline {
-            None => 0,
-            Some(deadline) => (deadline.saturating_duration_since(Instant::now()).as_micros() as u64).max(1),
-        };
+        let deadline_nanos = deadline.map_or(0, on_the_shared_clock);
         let outputs = job.outputs.iter().map(String::as_str).collect();
         let mut frame = Vec::with_capacity(256);
         let signature = &job.signature.name;
-        Run { request_id: *request_id, slot: *slot, timeout_micros, signature, outputs, inputs }.encode(&mut frame);
+        Run { request_id: *request_id, slot: *slot, deadline_nanos, signature, outputs, inputs }.encode(&mut frame);
         match frame.len() <= packet::MAX_FRAME_BYTES {
             true => Ok(frame),
             false => Err(Status::new(
@@ -715,4 +713,10 @@ impl std::fmt::Debug for Channel {
             self.socket.get_ref().as_raw_fd()
         )
     }
+}
+
+/// A moment of this process as both ends of a channel can tell it.
+fn on_the_shared_clock(deadline: Instant) -> u64 {
+    let left = deadline.saturating_duration_since(Instant::now());
+    monotonic_nanos().saturating_add(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX))
 }

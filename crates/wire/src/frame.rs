@@ -35,8 +35,8 @@ pub struct Run<'a> {
     pub request_id: u64,
     /// The arena slot that holds the inputs and will hold the outputs.
     pub slot: u16,
-    /// Microseconds the run may take from now; 0 means no bound.
-    pub timeout_micros: u64,
+    /// When nobody waits for the run any more, on the clock of [`crate::clock`]; 0 means never.
+    pub deadline_nanos: u64,
     /// Which of the model's signatures.
     pub signature: &'a str,
     /// Names of the wanted outputs; empty means all of the signature's.
@@ -99,7 +99,7 @@ impl<'a> Run<'a> {
         out.extend_from_slice(&(self.inputs.len() as u16).to_le_bytes());
         out.extend_from_slice(&(self.outputs.len() as u16).to_le_bytes());
         out.extend_from_slice(&self.request_id.to_le_bytes());
-        out.extend_from_slice(&self.timeout_micros.to_le_bytes());
+        out.extend_from_slice(&self.deadline_nanos.to_le_bytes());
         put_name(out, self.signature);
         for name in &self.outputs {
             put_name(out, name);
@@ -115,12 +115,12 @@ impl<'a> Run<'a> {
         let inputs = rest.u16("input count")?;
         let outputs = rest.u16("output count")?;
         let request_id = rest.u64("request id")?;
-        let timeout_micros = rest.u64("timeout")?;
+        let deadline_nanos = rest.u64("deadline")?;
         let signature = rest.name("signature name")?;
         let outputs = (0..outputs).map(|_| rest.name("output name")).collect::<Result<_, _>>()?;
         let inputs = rest.tensors(inputs)?;
         rest.end()?;
-        Ok(Run { request_id, slot, timeout_micros, signature, outputs, inputs })
+        Ok(Run { request_id, slot, deadline_nanos, signature, outputs, inputs })
     }
 }
 
@@ -249,7 +249,7 @@ mod tests {
         Run {
             request_id: 7,
             slot: 1,
-            timeout_micros: 1_000_000,
+            deadline_nanos: 1_000_000,
             signature: "serving_default",
             outputs: vec!["y"],
             inputs: vec![x],

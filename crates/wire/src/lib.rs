@@ -6,6 +6,7 @@
 //! its bytes for both languages.
 
 mod arena;
+pub mod clock;
 mod code;
 mod dtype;
 pub mod frame;

@@ -35,13 +35,13 @@ fn golden_runs_are_read_and_written() {
         &Run {
             request_id: 0x0102_0304_0506_0708,
             slot: 3,
-            timeout_micros: 1_500_000,
+            deadline_nanos: 1_500_000,
             signature: "serving_default",
             outputs: vec!["y", "scores"],
             inputs: vec![tensor("x", DType::Float, &[2, 3], 0x3000, 24), tensor("größe", DType::Int64, &[], 0x3040, 8)],
         },
     );
-    let bare = Run { request_id: 1, slot: 0, timeout_micros: 0, signature: "", outputs: vec![], inputs: vec![] };
+    let bare = Run { request_id: 1, slot: 0, deadline_nanos: 0, signature: "", outputs: vec![], inputs: vec![] };
     assert_run("run_bare.bin", &bare);
 }
 
@@ -53,7 +53,7 @@ fn golden_run_holds_every_element_type_under_its_name() {
     let signature = "every_type";
     assert_run(
         "run_all_types.bin",
-        &Run { request_id: 2, slot: 0, timeout_micros: 0, signature, outputs: vec![], inputs },
+        &Run { request_id: 2, slot: 0, deadline_nanos: 0, signature, outputs: vec![], inputs },
     );
 }
 

@@ -12,6 +12,7 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
+use seaway_wire::clock::{left, monotonic_nanos};
 use seaway_wire::frame::{Reply, Run, FLAG_INPUTS_RETAINED};
 use seaway_wire::packet::{receive, send, MAX_FRAME_BYTES};
 use seaway_wire::{Arena, Code};
@@ -87,6 +88,10 @@ fn answer(engine: &dyn Engine, arena: &Arc<Arena>, frame: &[u8], reply: &mut Vec
         }
     };
     let slots = arena.layout().slots;
+    if left(run.deadline_nanos, monotonic_nanos()).is_some_and(|left| left.is_zero()) {
+        let status = Status::new(Code::DeadlineExceeded, "the deadline passed before the run began");
+        return encode(run.request_id, run.slot, Answer::refused(status), reply);
+    }
     let result = match run.slot < slots {
         // A panic is our own defect; it ends this run only.
         true => catch_unwind(AssertUnwindSafe(|| engine.run(&run, arena)))
@@ -170,7 +175,7 @@ mod tests {
 
     fn run(signature: &str, slot: u16) -> Vec<u8> {
         let mut frame = Vec::new();
-        let run = Run { request_id: 7, slot, timeout_micros: 0, signature, outputs: vec![], inputs: vec![] };
+        let run = Run { request_id: 7, slot, deadline_nanos: 0, signature, outputs: vec![], inputs: vec![] };
         run.encode(&mut frame);
         frame
     }

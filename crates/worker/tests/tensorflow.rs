@@ -46,7 +46,7 @@ fn floats(arena: &Arena, answer: &Answer<'_>) -> Vec<f32> {
 }
 
 fn run<'a>(signature: &'a str, inputs: Vec<TensorHeader<'a>>) -> Run<'a> {
-    Run { request_id: 1, slot: 0, timeout_micros: 0, signature, outputs: vec![], inputs }
+    Run { request_id: 1, slot: 0, deadline_nanos: 0, signature, outputs: vec![], inputs }
 }
 
 #[test]

@@ -23,7 +23,15 @@ from dataclasses import replace
 from seaway.engines.element_types import NUMPY, shown
 from seaway.engines.engine import Array, Model
 from seaway.engines.signatures import Signature, read
-from seaway.errors import FailedPrecondition, Internal, InvalidArgument, ResourceExhausted, SeawayError, Unimplemented
+from seaway.errors import (
+    DeadlineExceeded,
+    FailedPrecondition,
+    Internal,
+    InvalidArgument,
+    ResourceExhausted,
+    SeawayError,
+    Unimplemented,
+)
 from seaway.worker.arena import Arena, Inputs
 from seaway.worker.protocol import (
     FLAG_INPUTS_RETAINED,
@@ -132,6 +140,9 @@ class Runs:
         if run.slot >= self._arena.layout.slots:
             refusal = Internal(f"slot {run.slot} is not one of {self._arena.layout.slots}")
             return _encoded(_failed(run.request_id, run.slot, refusal))
+        if run.deadline_nanos and time.monotonic_ns() >= run.deadline_nanos:
+            late = DeadlineExceeded("the deadline passed before the run began")
+            return _encoded(_failed(run.request_id, run.slot, late))
         return _encoded(self._reply(run))
 
     def _reply(self, run: Run) -> Reply:

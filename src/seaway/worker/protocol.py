@@ -103,14 +103,15 @@ class TensorHeader:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Plane to worker: run one signature on these inputs; timeout 0 means no bound, no outputs means all of them."""
+    """Plane to worker: run one signature on these inputs; no outputs means all of them."""
 
     request_id: int
     slot: int
     signature: str
     inputs: tuple[TensorHeader, ...] = ()
     outputs: tuple[str, ...] = ()
-    timeout_micros: int = 0
+    deadline_nanos: int = 0
+    """When nobody waits for it any more, as `time.monotonic_ns` counts; 0 means never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ def align(offset: int) -> int:
 def encode_run(run: Run) -> bytes:
     """Return the frame's bytes."""
     head = _RUN_HEAD.pack(
-        _KIND_RUN, VERSION, run.slot, len(run.inputs), len(run.outputs), run.request_id, run.timeout_micros
+        _KIND_RUN, VERSION, run.slot, len(run.inputs), len(run.outputs), run.request_id, run.deadline_nanos
     )
     names = [_name(run.signature), *map(_name, run.outputs)]
     return b"".join([head, *names, *map(_tensor, run.inputs)])
@@ -161,13 +162,13 @@ def decode_run(frame: bytes) -> Run:
     Raises:  FrameError - the bytes are not a run of this version.
     """
     cursor = _Cursor(frame)
-    kind, version, slot, inputs, outputs, request_id, timeout_micros = cursor.unpack(_RUN_HEAD)
+    kind, version, slot, inputs, outputs, request_id, deadline_nanos = cursor.unpack(_RUN_HEAD)
     _check_kind(kind, _KIND_RUN, version)
     signature = cursor.name()
     names = tuple(cursor.name() for _ in range(outputs))
     tensors = tuple(cursor.tensor() for _ in range(inputs))
     cursor.end()
-    return Run(request_id, slot, signature, tensors, names, timeout_micros)
+    return Run(request_id, slot, signature, tensors, names, deadline_nanos)
 
 
 def decode_reply(frame: bytes) -> Reply:

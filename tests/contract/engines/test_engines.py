@@ -19,7 +19,7 @@ pytestmark = pytest.mark.e2e
 
 Load = Callable[..., Channel]
 
-INVALID_ARGUMENT, FAILED_PRECONDITION, INTERNAL = 3, 9, 13
+INVALID_ARGUMENT, DEADLINE_EXCEEDED, FAILED_PRECONDITION, INTERNAL = 3, 4, 9, 13
 
 
 def column(*values: float) -> np.ndarray[Any, Any]:
@@ -97,6 +97,13 @@ def test_a_shape_that_does_not_fit_is_an_invalid_argument_and_the_next_run_is_an
 def test_an_unknown_signature_is_refused_by_name(load: Load) -> None:
     reply = load("half_plus_two").refuse({"x": column(1)}, "absent")
     assert (reply.code, reply.message) == (FAILED_PRECONDITION, 'Serving signature key "absent" not found.')
+
+
+def test_a_run_whose_deadline_has_passed_is_not_begun(load: Load) -> None:
+    channel = load("half_plus_two")
+    reply = channel.refuse({"x": column(1)}, timeout_s=-1.0)
+    assert (reply.code, reply.message) == (DEADLINE_EXCEEDED, "the deadline passed before the run began")
+    assert channel.run({"x": column(2)}, timeout_s=60.0)["y"].tolist() == [[3.0]]
 
 
 def test_a_bad_frame_is_answered_and_the_loop_goes_on(load: Load) -> None:

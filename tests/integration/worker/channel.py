@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -85,7 +86,7 @@ class Channel:
         *,
         slot: int = 0,
         outputs: Sequence[str] = (),
-        timeout_micros: int = 0,
+        timeout_s: float = 0.0,
     ) -> None:
         """Send one run: numpy arrays, lists of bytes for strings, or Typed."""
         offset, headers = self.layout.input_offset(slot), []
@@ -95,7 +96,7 @@ class Channel:
             headers.append(TensorHeader(name, dtype, shape, offset, len(data)))
             offset = align(offset + len(data))
         self._request_id += 1
-        run = Run(self._request_id, slot, signature, tuple(headers), tuple(outputs), timeout_micros)
+        run = Run(self._request_id, slot, signature, tuple(headers), tuple(outputs), _deadline_nanos(timeout_s))
         self.socket.send(encode_run(run))
 
     def receive(self) -> Reply:
@@ -138,3 +139,7 @@ def _encode(value: Any) -> tuple[DType, tuple[int, ...], bytes]:
 def floats(*values: float) -> np.ndarray[Any, Any]:
     """Return a vector of 32-bit floats."""
     return np.array(values, np.float32)
+
+
+def _deadline_nanos(timeout_s: float) -> int:
+    return time.monotonic_ns() + int(timeout_s * 1e9) if timeout_s else 0

@@ -134,9 +134,16 @@ def test_outputs_larger_than_a_slot_are_refused_with_both_sizes(load: Load) -> N
 
 def test_a_run_ends_at_its_timeout_and_the_next_one_works(load: Load) -> None:
     channel = load("slow")
-    reply = channel.refuse({"milliseconds": floats(30_000)}, timeout_micros=200_000)
+    reply = channel.refuse({"milliseconds": floats(30_000)}, timeout_s=0.2)
     assert reply.code == DEADLINE_EXCEEDED
     assert channel.run({"milliseconds": floats(1)})["spent"].tolist() == [1]
+
+
+def test_a_run_whose_deadline_has_passed_is_not_begun(load: Load) -> None:
+    channel = load("counter")
+    reply = channel.refuse({}, "incr_counter", timeout_s=-1.0)
+    assert (reply.code, reply.message) == (DEADLINE_EXCEEDED, "the deadline passed before the run began")
+    assert channel.run({}, "get_counter")["output"] == 0
 
 
 def test_runs_in_several_slots_are_answered_side_by_side(load: Load) -> None:

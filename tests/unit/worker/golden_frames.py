@@ -29,7 +29,7 @@ RUN = Run(
         TensorHeader("größe", DType.INT64, (), 0x3040, 8),
     ),
     outputs=("y", "scores"),
-    timeout_micros=1_500_000,
+    deadline_nanos=1_500_000,
 )
 
 RUN_BARE = Run(request_id=1, slot=0, signature="")

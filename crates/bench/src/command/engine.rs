@@ -78,7 +78,7 @@ fn measure_with(
         let start = |slot| {
             let (arena, begin, inputs) = (&arena, &begin, headers[usize::from(slot)].clone());
             let signature = options.signature.as_str();
-            let run = Run { request_id: 0, slot, timeout_micros: 0, signature, outputs: vec![], inputs };
+            let run = Run { request_id: 0, slot, deadline_nanos: 0, signature, outputs: vec![], inputs };
             scope.spawn(move || call_repeatedly(model, arena, &run, begin, options.seconds))
         };
         let started: Vec<_> = (0..threads).map(start).collect();

@@ -82,7 +82,7 @@ mod tests {
         let answer = Answer { name: "y".into(), row_shape: vec![2] };
         let input = TensorHeader { name: "x", dtype: DType::Float, shape: vec![3, 5], offset: 0, len: 60 };
         let run =
-            Run { request_id: 7, slot: 1, timeout_micros: 0, signature: "s", outputs: vec![], inputs: vec![input] };
+            Run { request_id: 7, slot: 1, deadline_nanos: 0, signature: "s", outputs: vec![], inputs: vec![input] };
         let mut frame = Vec::new();
         encode(&run, &arena, &answer, &answer.row(), &mut frame);
         let reply = Reply::decode(&frame).unwrap();

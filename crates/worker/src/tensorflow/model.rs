@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use seaway_wire::clock::{left, monotonic_nanos};
 use seaway_wire::frame::{Run, TensorHeader};
 use seaway_wire::{Arena, Code};
 
@@ -68,7 +69,7 @@ impl Model {
         let wanted = wanted(plan, run)?;
         let inputs = self.inputs(plan, run, arena, lease)?;
         let feed = Feed::new(plan, &inputs, run.signature)?;
-        let options = plan.pace.run_options(run.timeout_micros);
+        let options = plan.pace.run_options(left(run.deadline_nanos, monotonic_nanos()));
         let start = Instant::now();
         let results = self.session.run(&options, &feed.places, &feed.tensors, &wanted.fetches);
         *run_nanos = start.elapsed().as_nanos() as u64;

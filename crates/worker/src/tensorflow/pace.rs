@@ -10,6 +10,7 @@
 //! Source: tensorflow/core/protobuf/config.proto, RunOptions.inter_op_thread_pool and timeout_in_ms.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// A signature whose slowest recent run took longer goes to the pool.
 const SHORT_NANOS: u64 = 1_000_000;
@@ -33,23 +34,22 @@ impl Pace {
         self.0.store(run_nanos.max(slowest - slowest / 16), Ordering::Relaxed);
     }
 
-    /// The serialized `RunOptions` for a run with this timeout; 0 means no bound.
-    pub fn run_options(&self, timeout_micros: u64) -> Vec<u8> {
+    /// The serialized `RunOptions` for a run that has this much time; none means no bound.
+    pub fn run_options(&self, left: Option<Duration>) -> Vec<u8> {
         let slowest = self.0.load(Ordering::Relaxed);
-        let roomy = timeout_micros == 0 || timeout_micros.saturating_mul(1000) >= slowest.saturating_mul(SAFETY);
+        let roomy = left.is_none_or(|left| left >= Duration::from_nanos(slowest.saturating_mul(SAFETY)));
         match slowest < SHORT_NANOS && roomy {
             true => IN_CALLER.to_vec(),
-            false => bounded(timeout_micros),
+            false => bounded(left),
         }
     }
 }
 
 /// A serialized `RunOptions` with a timeout, rounded up to milliseconds; empty when there is no bound.
-fn bounded(timeout_micros: u64) -> Vec<u8> {
-    if timeout_micros == 0 {
-        return vec![];
-    }
-    let millis = timeout_micros.div_ceil(1000).min(i64::MAX as u64);
+fn bounded(left: Option<Duration>) -> Vec<u8> {
+    let Some(left) = left else { return vec![] };
+    // TensorFlow takes 0 for no bound.
+    let millis = left.as_nanos().div_ceil(1_000_000).clamp(1, i64::MAX as u128) as u64;
     let mut bytes = vec![2 << 3];
     prost::encoding::encode_varint(millis, &mut bytes);
     bytes
@@ -59,25 +59,27 @@ fn bounded(timeout_micros: u64) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    const MILLISECOND: Duration = Duration::from_millis(1);
+
     #[test]
     fn a_timeout_is_rounded_up_to_what_tensorflow_can_express() {
-        assert_eq!(bounded(0), b"");
-        assert_eq!(bounded(1), b"\x10\x01");
-        assert_eq!(bounded(1_000), b"\x10\x01");
-        assert_eq!(bounded(300_001), b"\x10\xad\x02");
+        assert_eq!(bounded(None), b"");
+        assert_eq!(bounded(Some(Duration::ZERO)), b"\x10\x01");
+        assert_eq!(bounded(Some(MILLISECOND)), b"\x10\x01");
+        assert_eq!(bounded(Some(Duration::from_micros(300_001))), b"\x10\xad\x02");
     }
 
     #[test]
     fn short_runs_move_to_the_callers_thread_and_one_slow_run_moves_them_back() {
         let pace = Pace::unknown();
-        assert_eq!(pace.run_options(0), b"");
+        assert_eq!(pace.run_options(None), b"");
         for _ in 0..40 {
             pace.record(7_000);
         }
-        assert_eq!(pace.run_options(0), IN_CALLER);
-        assert_eq!(pace.run_options(10_000_000), IN_CALLER);
+        assert_eq!(pace.run_options(None), IN_CALLER);
+        assert_eq!(pace.run_options(Some(10_000 * MILLISECOND)), IN_CALLER);
         pace.record(3_000_000);
-        assert_eq!(pace.run_options(10_000_000), bounded(10_000_000));
+        assert_eq!(pace.run_options(Some(10_000 * MILLISECOND)), bounded(Some(10_000 * MILLISECOND)));
     }
 
     #[test]
@@ -86,7 +88,7 @@ mod tests {
         for _ in 0..200 {
             pace.record(200_000);
         }
-        assert_eq!(pace.run_options(2_000), bounded(2_000));
-        assert_eq!(pace.run_options(20_000), IN_CALLER);
+        assert_eq!(pace.run_options(Some(2 * MILLISECOND)), bounded(Some(2 * MILLISECOND)));
+        assert_eq!(pace.run_options(Some(20 * MILLISECOND)), IN_CALLER);
     }
 }

@@ -1,7 +1,10 @@
 //! Each metric, from what happens to the text that is scraped.
 
+use std::time::Duration;
+
 use super::*;
 use crate::channel::BatchSize;
+use crate::status::Code;
 
 fn metrics() -> Arc<Metrics> {
     Arc::new(Metrics::new())

@@ -42,7 +42,7 @@ where
     };
     match encoding {
         None => Ok(body),
-        Some(coding) => super::service::off_the_runtime(body.len(), || unpack(coding, &body, limits.unpacked)),
+        Some(coding) => super::reply::off_the_runtime(body.len(), || unpack(coding, &body, limits.unpacked)),
     }
 }
 
@@ -103,7 +103,7 @@ pub fn pack(headers: &HeaderMap, body: Vec<u8>) -> (Bytes, Option<Coding>) {
     }
     let lists = headers.get_all(ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
     let Some(coding) = wanted(lists) else { return (body.into(), None) };
-    match super::service::off_the_runtime(body.len(), || coding.pack(&body)) {
+    match super::reply::off_the_runtime(body.len(), || coding.pack(&body)) {
         Ok(packed) => (packed.into(), Some(coding)),
         // Writing to memory does not fail; the plain body is right in any case.
         Err(_) => (body.into(), None),

@@ -23,6 +23,7 @@ mod dense;
 mod elements;
 mod json;
 mod predict_at_once;
+mod reply;
 mod small_floats;
 
 pub use service::service;

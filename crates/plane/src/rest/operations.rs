@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::error::Refusal;
 use super::path::RestCall;
-use super::service::Reply;
+use super::reply::Reply;
 use crate::inference::Dataplane;
 use crate::operations::operation::{Id, Operation, State};
 use crate::operations::{api, NotAccepted, Operations, Wanted};

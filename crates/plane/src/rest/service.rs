@@ -13,7 +13,7 @@ use http::header::{
     CONTENT_ENCODING, CONTENT_TYPE, ORIGIN, RETRY_AFTER, VARY,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, Request, Response};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::service::{service_fn, Service};
@@ -28,6 +28,7 @@ use super::model_status::{list_body, status_body};
 use super::path::{self, RestCall};
 use super::predict::{parse_predict, PredictBody};
 use super::predict_response::write_predict;
+use super::reply::{off_the_runtime, Reply};
 use crate::inference::{find_signature, Call, Dataplane, Examples};
 use crate::metrics::Api;
 use crate::routes::{ModelAddress, Servable};
@@ -36,25 +37,8 @@ use crate::status::{Result as StatusResult, Status};
 
 /// A client's own number for its request, which the reply repeats.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Bodies beyond this many bytes are not worked on by a thread that others wait for.
-const LARGE_BODY_BYTES: usize = 256 << 10;
 /// What a client is told to wait for a server that is not ready.
 const NOT_READY_RETRY: Duration = Duration::from_secs(1);
-
-/// A reply's body and what it is.
-pub(super) struct Reply {
-    pub(super) status: StatusCode,
-    pub(super) body: Vec<u8>,
-    pub(super) content_type: HeaderValue,
-    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-}
-
-impl Reply {
-    pub(super) fn json(body: Vec<u8>) -> Reply {
-        let content_type = HeaderValue::from_static("application/json");
-        Reply { status: StatusCode::OK, body, content_type, headers: Vec::new() }
-    }
-}
 
 /// What an inference call answers.
 #[derive(Clone, Debug)]
@@ -99,15 +83,6 @@ where
         },
     };
     respond(dataplane, &parts.headers, outcome)
-}
-
-/// Runs work on a body of this length; long work does not hold up the runtime's other tasks.
-pub(super) fn off_the_runtime<T>(body_len: usize, work: impl FnOnce() -> T) -> T {
-    if body_len > LARGE_BODY_BYTES {
-        tokio::task::block_in_place(work)
-    } else {
-        work()
-    }
 }
 
 async fn answer<B>(dataplane: &Dataplane, parts: &Parts, body: B) -> Result<Reply, Refusal>

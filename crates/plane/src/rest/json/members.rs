@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::printer::show;
-use super::scanner::{Kind, Scanner};
+use super::scanner::{read_member_name, Kind, Scanner};
 use super::syntax::{Problem, Syntax};
 use super::validate::validate;
 use crate::status::Status;
@@ -99,20 +99,6 @@ impl Object {
         scanner.skip_whitespace();
         Ok(Some(name))
     }
-}
-
-/// Reads a member's name and the colon after it.
-pub fn read_member_name<'a>(scanner: &mut Scanner<'a>) -> Result<Cow<'a, [u8]>, Syntax> {
-    scanner.skip_whitespace();
-    if scanner.peek() != b'"' {
-        return Err(scanner.problem(Problem::MissingName));
-    }
-    let name = scanner.string()?;
-    scanner.skip_whitespace();
-    if !scanner.take(b':') {
-        return Err(scanner.problem(Problem::MissingColon));
-    }
-    Ok(name)
 }
 
 /// At the start of the document, after a byte order mark.

@@ -15,10 +15,10 @@ mod validate;
 mod writer;
 
 pub use decimal::{write_f32, write_f64, write_i64, write_u64};
-pub use members::{document, members, read_member_name, Failure, Member, Object};
+pub use members::{document, members, Failure, Member, Object};
 pub use number::Number;
 pub use printer::show;
-pub use scanner::{Kind, Scanner};
+pub use scanner::{read_member_name, Kind, Scanner};
 pub use syntax::{Problem, Syntax};
 pub use validate::validate;
 pub use writer::Writer;

@@ -64,7 +64,7 @@ fn copy(scanner: &mut Scanner<'_>, writer: &mut Writer<'_>) -> Result<(), Syntax
                 byte => {
                     scanner.advance(usize::from(byte == b','));
                     if is_object {
-                        let name = super::members::read_member_name(scanner)?;
+                        let name = super::scanner::read_member_name(scanner)?;
                         writer.string(&name);
                     }
                     break;

@@ -321,3 +321,17 @@ impl<'a> Scanner<'a> {
         self.at = count.map_or(self.bytes.len(), |count| self.at + count);
     }
 }
+
+/// Reads the name of an object's member and the colon after it.
+pub fn read_member_name<'a>(scanner: &mut Scanner<'a>) -> Result<Cow<'a, [u8]>, Syntax> {
+    scanner.skip_whitespace();
+    if scanner.peek() != b'"' {
+        return Err(scanner.problem(Problem::MissingName));
+    }
+    let name = scanner.string()?;
+    scanner.skip_whitespace();
+    if !scanner.take(b':') {
+        return Err(scanner.problem(Problem::MissingColon));
+    }
+    Ok(name)
+}

@@ -76,6 +76,7 @@ class ServedVersions:
         with self._lock:
             self._served[served.id] = served
             self._forget_joining()
+            self._forget_stats()
 
     def remove(self, served: Served) -> None:
         """Forget a version, unless another load has taken its place."""
@@ -84,8 +85,7 @@ class ServedVersions:
                 del self._served[served.id]
                 self._choices.pop(served.id, None)
                 self._forget_joining()
-            if all(each.worker.pid != served.worker.pid for each in self._served.values()):
-                self._stats.pop(served.worker.pid, None)
+            self._forget_stats()
 
     def all(self) -> list[Served]:
         """Return every loaded version."""
@@ -99,6 +99,11 @@ class ServedVersions:
     def channels(self) -> dict[ServableId, int]:
         """Return the channel of each loaded version."""
         return {served.id: served.channel for served in self.all()}
+
+    def _forget_stats(self) -> None:
+        """Drop what was seen of processes that hold nothing any more; the caller holds the lock."""
+        pids = {served.worker.pid for served in self._served.values()}
+        self._stats = {pid: stats for pid, stats in self._stats.items() if pid in pids}
 
     def note_stats(self, pid: int, stats: WorkerStats) -> None:
         """Remember what a process uses."""

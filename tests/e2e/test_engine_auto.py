@@ -151,6 +151,35 @@ def test_an_engine_that_differs_is_refused_and_the_status_says_where(
     assert server.post("/v1/models/matmul:predict", {"instances": [[1.0, 2.0, 3.0]]}).json == answer
 
 
+def test_a_candidate_that_eats_memory_is_ended_and_harms_nobody(
+    start: Start, store: Store, models: Models, cache: str
+) -> None:
+    """The ONNX file in the SavedModel's place fills four gigabytes before it answers."""
+    onnx = pytest.importorskip("onnx")
+    path = store.add("matmul", 1, "matmul")
+    onnx_file("matmul", models, path)
+    graph = onnx.load(path / "model.onnx")
+    helper, greedy = onnx.helper, graph.graph
+    greedy.node[-1].output[0] = "product"
+    size = onnx.numpy_helper.from_array(np.array([1 << 30], np.int64), "size")
+    one = onnx.numpy_helper.from_array(np.array([1.0], np.float32))
+    greedy.initializer.append(size)
+    greedy.node.append(helper.make_node("ConstantOfShape", ["size"], ["much"], value=one))
+    greedy.node.append(helper.make_node("ReduceMax", ["much"], ["least"], keepdims=0))
+    greedy.node.append(helper.make_node("Mul", ["product", "least"], ["y"]))
+    onnx.save(graph, path / "model.onnx")
+    limit = f"--engine-trials-max-memory-bytes={1 << 30}"
+    server = start({"matmul": store.base("matmul")}, *TRIALS, cache, limit)
+    before = server.worker_pid("matmul", 1)
+    found = decided(server, "matmul")
+    tried = {each["engine"]: each for each in found["tried"]}
+    assert tried["onnx"]["result"] == "failed"
+    assert tried["onnx"]["why"] == "the trial was ended: it took more than 1024 MiB of memory"
+    assert server.worker_pid("matmul", 1) == before
+    answer = server.post("/v1/models/matmul:predict", {"instances": [[1.0, 2.0, 3.0]]}).json
+    assert answer == {"predictions": [[22.0, 28.0]]}
+
+
 def test_without_tensorflow_another_engine_stands_in_and_says_what_is_proven(
     start: Start, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connect: Connect
 ) -> None:

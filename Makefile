@@ -67,7 +67,7 @@ rust: setup
 
 test: rust
 	$(call say,"unit and conformance and end-to-end tests")
-	@$(BIN)/python -m pytest --e2e
+	@$(BIN)/python -m pytest --e2e --durations=25 --durations-min=5
 
 unit: setup
 	@$(BIN)/python -m pytest

@@ -1,6 +1,7 @@
 """gRPC clients made of TensorFlow Serving's official stubs, as its users hold them.
 
-Importing this module imports TensorFlow (the stubs need it), so only tests that talk gRPC do.
+The stubs import TensorFlow, which takes seconds: that is left to the first client that is made, so that collecting
+tests costs nothing.
 """
 
 from __future__ import annotations
@@ -9,27 +10,14 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import numpy as np
-import tensorflow as tf
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from tensorflow_serving.apis import (
-    classification_pb2,
-    get_model_metadata_pb2,
-    get_model_status_pb2,
-    inference_pb2,
-    input_pb2,
-    model_management_pb2,
-    model_service_pb2_grpc,
-    predict_pb2,
-    prediction_service_pb2_grpc,
-    regression_pb2,
-)
-from tensorflow_serving.config import model_server_config_pb2
 
-__all__ = ["Client", "Load", "classification_pb2", "failure", "inference_pb2", "regression_pb2"]
+if TYPE_CHECKING:
+    from tensorflow_serving.apis import get_model_metadata_pb2, input_pb2, model_management_pb2, predict_pb2
 
 
 def failure(call: Callable[[], object]) -> tuple[str, str]:
@@ -49,6 +37,8 @@ class Client:
 
     def __init__(self, address: str) -> None:
         """Connect lazily; large messages are allowed, as the server allows them."""
+        from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc  # noqa: PLC0415
+
         options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
         self.channel = grpc.insecure_channel(address, options)
         self.prediction = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
@@ -65,6 +55,9 @@ class Client:
 
     def predict_request(self, model: str, signature: str = "", **inputs: Any) -> predict_pb2.PredictRequest:
         """A request; an input that is not yet an array becomes float32."""
+        import tensorflow as tf  # noqa: PLC0415
+        from tensorflow_serving.apis import predict_pb2  # noqa: PLC0415
+
         request = predict_pb2.PredictRequest()
         request.model_spec.name = model
         request.model_spec.signature_name = signature
@@ -84,11 +77,15 @@ class Client:
 
     def arrays(self, model: str, signature: str = "", **inputs: Any) -> dict[str, np.ndarray]:
         """Predict, and the outputs as arrays."""
+        import tensorflow as tf  # noqa: PLC0415
+
         response = self.predict(model, signature, **inputs)
         return {name: tf.make_ndarray(output) for name, output in response.outputs.items()}
 
     def status(self, model: str, version: int | None = None) -> dict[int, str]:
         """GetModelStatus: the state of each version."""
+        from tensorflow_serving.apis import get_model_status_pb2  # noqa: PLC0415
+
         request = get_model_status_pb2.GetModelStatusRequest()
         request.model_spec.name = model
         if version is not None:
@@ -101,6 +98,8 @@ class Client:
 
     def metadata(self, model: str, *fields: str) -> get_model_metadata_pb2.GetModelMetadataResponse:
         """GetModelMetadata."""
+        from tensorflow_serving.apis import get_model_metadata_pb2  # noqa: PLC0415
+
         request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=fields)
         request.model_spec.name = model
         return self.prediction.GetModelMetadata(request, timeout=10)
@@ -108,6 +107,8 @@ class Client:
     def reload(self, config_text: str, timeout: float = 60.0) -> model_management_pb2.ReloadConfigResponse:
         """HandleReloadConfigRequest with a text-format ModelServerConfig."""
         from google.protobuf import text_format  # noqa: PLC0415
+        from tensorflow_serving.apis import model_management_pb2  # noqa: PLC0415
+        from tensorflow_serving.config import model_server_config_pb2  # noqa: PLC0415
 
         config = text_format.Parse(config_text, model_server_config_pb2.ModelServerConfig())
         request = model_management_pb2.ReloadConfigRequest(config=config)
@@ -121,6 +122,8 @@ class Client:
 
 def examples(*rows: dict[str, float], context: dict[str, float] | None = None) -> input_pb2.Input:
     """An Input of examples with one float per feature."""
+    from tensorflow_serving.apis import input_pb2  # noqa: PLC0415
+
     given = input_pb2.Input()
     target = given.example_list.examples
     if context is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,9 +19,28 @@ ARTIFACTS = Path(__file__).parent.parent / "artifacts"
 FAILED = pytest.StashKey[bool]()
 
 
+def emptied(name: str) -> Path:
+    """The directory of that name among the artifacts, without the files of an earlier run."""
+    directory = ARTIFACTS / name
+    directory.mkdir(parents=True, exist_ok=True)
+    for old in directory.glob("**/*"):
+        if old.is_file():
+            old.unlink()
+    return directory
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--e2e`: tests that start real servers take minutes, so they are asked for."""
     parser.addoption("--e2e", action="store_true", help="also run tests that start real server processes")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let Ctrl-C reach programs under test also when pytest itself was started in the background.
+
+    A shell has such a command ignore SIGINT, and so would everything that it starts.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -87,10 +87,11 @@ def config_text(models: Mapping[str, Path | str]) -> str:
 def clean_environment() -> dict[str, str]:
     """This environment without settings that would leak into the server under test.
 
-    Trials of other engines would take the machine from every other test; the test of trials turns them on.
+    Trials of other engines and a monitor beside each server would take the machine from every other test; the tests of
+    both turn them on.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SEAWAY_")}
-    return kept | {"SEAWAY_TRIALS_ENABLED": "false"}
+    return kept | {"SEAWAY_ENGINE_TRIALS": "false", "SEAWAY_MONITOR": "false"}
 
 
 class Server:

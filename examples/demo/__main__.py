@@ -29,6 +29,7 @@ from rich.table import Table
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from examples.demo import client, data
+from examples.demo.monitor import Monitor
 from examples.demo.server import GRPC_PORT, REST_PORT, DemoError, Server
 
 EXPECTED_ACCURACY = 0.95
@@ -216,10 +217,31 @@ def returned(server: Server, pid: int | None, private: int) -> None:
     console.print(f"   the worker of version 2 (process {now.worker_pid}) holds {mebibytes(now.private_bytes)}")
 
 
-def goodbye(server: Server) -> None:
+def look_back(monitor: Monitor) -> None:
+    """Chapter 5."""
+    chapter(5, "What the monitor has seen meanwhile")
+    of_cnn = '{model="mnist_cnn",api="grpc"}'
+    counted = f"sum by (version) (increase(seaway_requests_total{of_cnn}[10m]))"
+    eventually(lambda: len(monitor.ask(counted)) == 2, "the monitor has counted requests of both versions")  # noqa: PLR2004
+    eventually(
+        lambda: any("version 2 is served" in event for event in monitor.events()), "the monitor has seen the switch"
+    )
+    buckets = f"sum by (le, version) (rate(seaway_request_seconds_bucket{of_cnn}[10m]))"
+    median, p99 = (monitor.ask(f"histogram_quantile({share}, {buckets})") for share in (0.5, 0.99))
+    for version, requests in sorted(monitor.ask(counted).items()):
+        console.print(
+            f"   version {version}: {requests:,.0f} requests, p50 {median[version] * 1000:.2f} ms, "
+            f"p99 {p99[version] * 1000:.2f} ms"
+        )
+    for event in monitor.events():
+        console.print(f"   {event}", markup=False)
+
+
+def goodbye(server: Server, monitor: Monitor) -> None:
     """Print what to try while the server goes on."""
     inputs = json.dumps({"signature_name": "predict", "instances": [[0.05], [-0.02]]})
-    chapter(5, "Try it yourself")
+    chapter(6, "Try it yourself, and watch")
+    console.print(f"   a client goes on predicting; what the servers do is shown at [bold]{monitor.url}/[/]")
     for line in (
         f"curl {server.url}/v1/models",
         f"curl {server.url}/v1/models/mnist_cnn/metadata",
@@ -243,12 +265,15 @@ def tell(directory: Path, *, once: bool) -> None:
     """The whole story."""
     train_both(directory)
     server = serve(directory)
+    monitor = Monitor(server.monitor_port)
     try:
         ask(server)
         swap(server, directory)
+        look_back(monitor)
         if not once:
-            goodbye(server)
-            until_interrupted(server)
+            goodbye(server, monitor)
+            with client.Load(server.grpc_address, data.digits().held_x, pause_s=0.02):
+                until_interrupted(server)
     finally:
         status = server.stop()
     require(status == 0, f"the server ends with status 0 (it was {status}; see {server.log})")

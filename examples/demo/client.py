@@ -42,6 +42,7 @@ class Load:
     digits: np.ndarray
     answered: Counter[int] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
+    pause_s: float = 0.0
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -65,7 +66,7 @@ class Load:
     def _run(self) -> None:
         with grpc.insecure_channel(self.address) as channel:
             stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-            while not self._stopping.is_set():
+            while not self._stopping.wait(self.pause_s):
                 start = self.requests % len(self.digits)
                 try:
                     response = predict(stub, "mnist_cnn", "serving_default", "image", self.digits[start : start + 1])

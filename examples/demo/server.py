@@ -22,6 +22,7 @@ from typing import Any
 
 GRPC_PORT = 8500
 REST_PORT = 8501
+MONITOR_PORT = 8502
 START_LIMIT_S = 120.0
 STOP_LIMIT_S = 40.0
 
@@ -64,16 +65,22 @@ class Server:
         """Start it on TensorFlow Serving's ports, or on free ones when those are taken."""
         self.grpc_port = free_port(GRPC_PORT)
         self.rest_port = free_port(REST_PORT)
+        self.monitor_port = free_port(MONITOR_PORT)
         self.log = log
         self.command = [
             *("seaway", "serve", "--config", os.path.relpath(config)),
             *(f"--grpc-port={self.grpc_port}", f"--rest-port={self.rest_port}"),
         ]
+        if self.monitor_port != MONITOR_PORT:
+            self.command.append(f"--monitor-listen=127.0.0.1:{self.monitor_port}")
         executable = str(Path(sys.executable).with_name("seaway"))
         with log.open("wb") as file:
             # A session of its own: Ctrl-C reaches the demo alone, which then ends the server properly.
             self._process = subprocess.Popen(
-                [executable, *self.command[1:]], stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+                [executable, *self.command[1:], f"--monitor-directory={log.parent / 'history'}"],
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
     @property

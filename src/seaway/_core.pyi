@@ -106,6 +106,19 @@ class Plane:
     def observe(self, metrics: str) -> None:
         """Set metrics whose values Python knows, from JSON `[{"name", "labels", "value", "op"}]`."""
 
+    def set_tokens(self, tokens: str) -> None:
+        """Replace the tokens of which a request must carry one, from a JSON list.
+
+        Raises:  StatusError - one that cannot be sent in a header, or none where there were some; the old ones stay;
+            ValueError - not a JSON list of strings.
+        """
+
+    def set_report(self, report: str) -> None:
+        """Answer `GET /v1/report` with this JSON from now on.
+
+        Raises:  StatusError - not JSON.
+        """
+
     def set_ready(self, ready: bool) -> None:
         """Say whether the server as a whole is ready."""
 
@@ -114,6 +127,14 @@ class Plane:
 
     def metrics(self) -> str:
         """Return the Prometheus text."""
+
+    def measurements(self) -> str:
+        """Return JSON `{"in_flight", "queued", "series", "comparisons"}`, with the fields of seaway.fleet.report.
+
+        `in_flight` counts requests that were accepted and neither wait nor are answered yet, `queued` those that wait
+        for a worker. A version that nobody asked has no series. Counts of a version that the routes name go on when
+        it is loaded again.
+        """
 
     def stop(self) -> None:
         """End the plane at once."""

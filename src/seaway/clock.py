@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import datetime, timezone
 from typing import Protocol
 
 
@@ -41,3 +42,8 @@ class SystemClock:
     def wait(self, event: threading.Event | threading.Condition, timeout_s: float | None) -> bool:
         """Block the calling thread for at most `timeout_s`; None waits for as long as it takes."""
         return event.wait(timeout_s)
+
+
+def utc(wall_s: float) -> str:
+    """Return a moment for a person: `2026-11-25 15:14:00 UTC` for seconds since the Unix epoch."""
+    return datetime.fromtimestamp(wall_s, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.clients import Client
+from tests.engine import Engine, bridges, remove_bridges, skip_unless_possible
+from tests.images import add_others, add_seaway
 from tests.models.cache import Models
 from tests.server import Server
 
@@ -56,3 +59,34 @@ def connect() -> Iterator[Callable[[Server], Client]]:
     yield one
     for client in clients:
         client.channel.close()
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A Docker engine with the images that deployments need; skipped loudly where none can run."""
+    skip_unless_possible()
+    before = bridges()
+    engine = Engine(tmp_path_factory.mktemp("engine")).start()
+    try:
+        engine.add_base()
+        engine.add_traefik()
+        add_seaway(engine)
+        add_others(engine)
+        yield engine
+    finally:
+        engine.stop()
+        remove_bridges(before)
+
+
+@pytest.fixture(scope="session")
+def open_directory() -> Iterator[Callable[[str], Path]]:
+    """Directories that the users of containers may enter, unlike pytest's own."""
+    root = Path(tempfile.mkdtemp(prefix="seaway-e2e-"))
+    root.chmod(0o755)
+
+    def made(name: str) -> Path:
+        (root / name).mkdir()
+        return root / name
+
+    yield made
+    shutil.rmtree(root, ignore_errors=True)

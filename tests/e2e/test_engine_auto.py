@@ -63,6 +63,17 @@ def decided(server: Server, model: str = MODEL) -> dict[str, Any]:
 
 
 @contextmanager
+def changed(store: Store, models: Models) -> Iterator[tuple[Any, Any]]:
+    """The package and the graph of an ONNX file in the place of a SavedModel, which is written as it is left."""
+    onnx = pytest.importorskip("onnx")
+    path = store.add("matmul", 1, "matmul")
+    onnx_file("matmul", models, path)
+    model = onnx.load(path / "model.onnx")
+    yield onnx, model.graph
+    onnx.save(model, path / "model.onnx")
+
+
+@contextmanager
 def requests_all_along(client: Client, expected: np.ndarray) -> Iterator[list[str]]:
     """Ask again and again in the background; every answer that is not the expected one is a complaint."""
     stop, complaints, asked = threading.Event(), [], []
@@ -134,13 +145,9 @@ def test_an_engine_that_differs_is_refused_and_the_status_says_where(
     start: Start, store: Store, models: Models, cache: str
 ) -> None:
     """The directory holds a SavedModel, and an ONNX file in its place whose weights are other ones."""
-    onnx = pytest.importorskip("onnx")
-    path = store.add("matmul", 1, "matmul")
-    onnx_file("matmul", models, path)
-    graph = onnx.load(path / "model.onnx")
-    weights = onnx.numpy_helper.to_array(graph.graph.initializer[0])
-    graph.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(weights * np.float32(1.01), "weights"))
-    onnx.save(graph, path / "model.onnx")
+    with changed(store, models) as (onnx, graph):
+        weights = onnx.numpy_helper.to_array(graph.initializer[0])
+        graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(weights * np.float32(1.01), "weights"))
     server = start({"matmul": store.base("matmul")}, *TRIALS, cache)
     answer = server.post("/v1/models/matmul:predict", {"instances": [[1.0, 2.0, 3.0]]}).json
     found = decided(server, "matmul")
@@ -155,19 +162,14 @@ def test_a_candidate_that_eats_memory_is_ended_and_harms_nobody(
     start: Start, store: Store, models: Models, cache: str
 ) -> None:
     """The ONNX file in the SavedModel's place fills four gigabytes before it answers."""
-    onnx = pytest.importorskip("onnx")
-    path = store.add("matmul", 1, "matmul")
-    onnx_file("matmul", models, path)
-    graph = onnx.load(path / "model.onnx")
-    helper, greedy = onnx.helper, graph.graph
-    greedy.node[-1].output[0] = "product"
-    size = onnx.numpy_helper.from_array(np.array([1 << 30], np.int64), "size")
-    one = onnx.numpy_helper.from_array(np.array([1.0], np.float32))
-    greedy.initializer.append(size)
-    greedy.node.append(helper.make_node("ConstantOfShape", ["size"], ["much"], value=one))
-    greedy.node.append(helper.make_node("ReduceMax", ["much"], ["least"], keepdims=0))
-    greedy.node.append(helper.make_node("Mul", ["product", "least"], ["y"]))
-    onnx.save(graph, path / "model.onnx")
+    with changed(store, models) as (onnx, greedy):
+        greedy.node[-1].output[0] = "product"
+        size = onnx.numpy_helper.from_array(np.array([1 << 30], np.int64), "size")
+        one = onnx.numpy_helper.from_array(np.array([1.0], np.float32))
+        greedy.initializer.append(size)
+        greedy.node.append(onnx.helper.make_node("ConstantOfShape", ["size"], ["much"], value=one))
+        greedy.node.append(onnx.helper.make_node("ReduceMax", ["much"], ["least"], keepdims=0))
+        greedy.node.append(onnx.helper.make_node("Mul", ["product", "least"], ["y"]))
     limit = f"--engine-trials-max-memory-bytes={1 << 30}"
     server = start({"matmul": store.base("matmul")}, *TRIALS, cache, limit)
     before = server.worker_pid("matmul", 1)

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 from google.protobuf import json_format
-from tensorflow_serving.apis import classification_pb2, get_model_metadata_pb2, inference_pb2, regression_pb2
 
 from tests.clients import Client, examples, failure
 from tests.conftest import ARTIFACTS, FAILED
@@ -85,6 +84,8 @@ def test_get_model_status(default: tuple[Server, Client]) -> None:
 
 
 def test_get_model_metadata(default: tuple[Server, Client]) -> None:
+    from tensorflow_serving.apis import get_model_metadata_pb2  # noqa: PLC0415
+
     response = default[1].metadata("default", "signature_def")
     signatures = get_model_metadata_pb2.SignatureDefMap()
     assert response.metadata["signature_def"].Unpack(signatures)
@@ -118,6 +119,8 @@ def test_predict_on_tflite(run: Run, models: Models, model: str, engine: str) ->
 
 @pytest.mark.parametrize("model", ["half_plus_two", "half_plus_two_tf2"])
 def test_classify_regress_and_multi_inference(run: Run, models: Models, model: str) -> None:
+    from tensorflow_serving.apis import classification_pb2, inference_pb2, regression_pb2  # noqa: PLC0415
+
     server = run("--model_name=default", f"--model_base_path={models.path(model)}")
     classify = classification_pb2.ClassificationRequest(input=examples({"x": 2.0}))
     regress = regression_pb2.RegressionRequest(input=examples({"x": 2.0}))

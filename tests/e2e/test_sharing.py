@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.clients import Client, regression_pb2
+from tests.clients import Client
 from tests.e2e.conftest import Store
 from tests.eventually import eventually
 from tests.models.cache import Models
 from tests.server import Answer, Server
+
+if TYPE_CHECKING:
+    from tensorflow_serving.apis import regression_pb2
 
 pytestmark = pytest.mark.e2e
 
@@ -35,6 +38,8 @@ def batching(server: Server, model: str) -> dict[str, Any]:
 
 
 def regress_request(model: str, value: float) -> regression_pb2.RegressionRequest:
+    from tensorflow_serving.apis import regression_pb2  # noqa: PLC0415
+
     request = regression_pb2.RegressionRequest()
     request.model_spec.name = model
     request.model_spec.signature_name = "regress_x_to_y"

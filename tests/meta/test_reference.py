@@ -66,7 +66,7 @@ def test_no_two_settings_share_a_flag_or_a_variable() -> None:
 
 def test_only_secrets_and_what_belongs_to_them_have_no_flag() -> None:
     without = [setting.path for setting in SETTINGS if not setting.declaration.flag]
-    assert without == ["tls.key", "tls.cert", "tls.client_ca", "operations.webhook_secret"]
+    assert without == ["tls.key", "tls.cert", "tls.client_ca", "operations.webhook_secret", "tracing.headers"]
 
 
 def test_all_flags_of_tensorflow_serving_are_listed_once() -> None:

@@ -113,6 +113,7 @@ impl Channel {
             pace: Pace::default(),
             drain: Drain::default(),
             timer: None,
+            filling: None,
             trimming: false,
             closed: None,
         };
@@ -373,6 +374,7 @@ impl Channel {
             }
             let now = Instant::now();
             if let Some(due) = state.fills_until(rules, now) {
+                state.filling.get_or_insert(now);
                 self.look_again(&mut state, due);
                 return None;
             }

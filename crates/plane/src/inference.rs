@@ -9,19 +9,30 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 use parking_lot::{Mutex, RwLock};
 use smallvec::smallvec;
 use tokio::sync::watch;
 
-use crate::channel::{BatchSize, Channel, Outputs, Timings};
+use crate::channel::Channel;
+use crate::exchange::{Exchange, Observer};
 use crate::job::Job;
-use crate::metrics::{Api, Done, Method, Metrics};
+use crate::metrics::{Api, Method, Metrics};
 use crate::operations::Operations;
-use crate::routes::{ModelAddress, Routes, Servable, VersionStatus};
+use crate::request_log::record::{Answered, Asked};
+use crate::request_log::Entry;
+use crate::routes::{ModelAddress, Route, Routes, Servable, VersionStatus};
 use crate::settings::PlaneSettings;
+use crate::shadow::Copy;
 use crate::signature::{Signature, DEFAULT_SIGNATURE};
-use crate::status::{Code, Result, Status};
+use crate::status::{Result, Status};
 use crate::tensor::{Tensor, TensorView};
+use crate::tokens::Tokens;
+
+mod answer;
+
+pub use answer::Answer;
+use answer::{Active, Record, Unanswered};
 
 /// Method names of signatures.
 ///
@@ -36,7 +47,7 @@ pub mod method_names {
 }
 
 /// What every call carries beside its arguments.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Call {
     /// How it came.
     pub api: Api,
@@ -44,6 +55,15 @@ pub struct Call {
     pub deadline: Option<tokio::time::Instant>,
     /// When its last byte had come.
     pub received: Instant,
+    /// Where what is found out about it is noted; none when nobody wants to know.
+    pub exchange: Option<Arc<Exchange>>,
+}
+
+impl Call {
+    /// A call that begins now and that nobody wants to know of.
+    pub fn unobserved(api: Api, deadline: Option<tokio::time::Instant>) -> Call {
+        Call { api, deadline, received: Instant::now(), exchange: None }
+    }
 }
 
 /// The input of Classify and Regress: serialized `tensorflow.Example`s.
@@ -64,6 +84,10 @@ pub struct Dataplane {
     pub settings: PlaneSettings,
     /// The series.
     pub metrics: Arc<Metrics>,
+    /// Who may ask.
+    pub tokens: Tokens,
+    /// Who is told of calls.
+    pub observer: Arc<Observer>,
     routes: RwLock<Arc<Routes>>,
     ready: AtomicBool,
     started: AtomicBool,
@@ -72,6 +96,7 @@ pub struct Dataplane {
     watches_end: AtomicBool,
     reloads: Reloads,
     operations: OnceLock<Arc<Operations>>,
+    report: RwLock<Option<Bytes>>,
     on_batching: OnceLock<Box<dyn Fn(BatchingRequest) + Send + Sync>>,
 }
 
@@ -102,87 +127,15 @@ impl Drop for Forgotten<'_> {
     }
 }
 
-/// A call that has not ended; dropping it means that its client went away, which counts too.
-struct Unanswered<'a> {
-    servable: &'a Servable,
-    signature_name: &'a str,
-    call: &'a Call,
-}
-
-impl Unanswered<'_> {
-    /// Counts an error.
-    fn failed(&self, status: &Status) {
-        // Only names of the model's own signatures become label values.
-        let known = self.servable.signatures.get(self.signature_name).map_or("", |signature| &signature.name);
-        self.servable.metrics.failed(known, self.call.api, status, self.call.received.elapsed());
-    }
-}
-
-impl Drop for Unanswered<'_> {
-    fn drop(&mut self) {
-        self.failed(&Status::new(Code::Cancelled, "the client went away"));
-    }
-}
-
-/// Counts a call as active until it is dropped.
-struct Active<'a>(&'a AtomicUsize);
-
-impl Drop for Active<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-/// The outputs of a Predict call; dropping it ends the request and counts it.
-pub struct Answer<'a> {
-    outputs: Outputs,
-    record: Record<'a>,
-}
-
-/// What is counted when the answer has been encoded.
-struct Record<'a> {
-    servable: Arc<Servable>,
-    signature: Arc<str>,
-    method: Method,
-    call: Call,
-    started: Instant,
-    ran: Instant,
-    timings: Timings,
-    batch: Option<BatchSize>,
-    rows: u64,
-    bytes: [u64; 2],
-    _active: Active<'a>,
-}
-
-impl Answer<'_> {
-    /// The outputs, in the order of the filter or of their aliases.
-    pub fn views(&self) -> Vec<TensorView<'_>> {
-        self.outputs.views()
-    }
-
-    /// The signature that answered.
-    pub fn signature(&self) -> &str {
-        &self.record.signature
-    }
-}
-
-impl Drop for Record<'_> {
-    fn drop(&mut self) {
-        let stages = [self.started - self.call.received, self.timings.queue, self.timings.run, self.ran.elapsed()];
-        let done = Done { total: self.call.received.elapsed(), stages, rows: self.rows, bytes: self.bytes };
-        self.servable.metrics.done(&self.signature, self.call.api, self.method, &done);
-        if let Some(batch) = self.batch {
-            self.servable.metrics.batch(&self.signature, self.call.api, batch);
-        }
-    }
-}
-
 impl Dataplane {
     /// A plane with no models.
     pub fn new(settings: PlaneSettings) -> Dataplane {
         Dataplane {
             settings,
             metrics: Arc::new(Metrics::new()),
+            tokens: Tokens::default(),
+            observer: Arc::default(),
+            report: RwLock::default(),
             routes: RwLock::default(),
             ready: AtomicBool::new(false),
             started: AtomicBool::new(false),
@@ -197,6 +150,7 @@ impl Dataplane {
 
     /// Swaps the routing table.
     pub fn publish(&self, routes: Routes) {
+        self.metrics.forget(|model, version| routes.knows(model, version));
         *self.routes.write() = Arc::new(routes);
         self.changed();
     }
@@ -215,6 +169,16 @@ impl Dataplane {
     /// What is accepted now and answered later; none when this server has nowhere to keep it.
     pub fn operations(&self) -> Option<&Arc<Operations>> {
         self.operations.get()
+    }
+
+    /// Takes what this server says of itself, as JSON that whoever embeds it has made.
+    pub fn set_report(&self, report: Bytes) {
+        *self.report.write() = Some(report);
+    }
+
+    /// What this server says of itself; none when nobody has said anything yet.
+    pub fn report(&self) -> Option<Bytes> {
+        self.report.read().clone()
     }
 
     /// Whether this server was ready once, so that what cannot be found is not there.
@@ -262,21 +226,30 @@ impl Dataplane {
         self.active.load(Ordering::Acquire)
     }
 
-    /// The version that an address means.
+    /// Where a request with this address and these headers goes.
+    ///
+    /// Errors: as for [`Dataplane::resolve`].
+    pub fn route(&self, address: &ModelAddress, headers: &HeaderMap) -> Result<Route> {
+        self.routes().route(address, headers).map_err(|error| self.while_starting(address, error))
+    }
+
+    /// The version that an address means, to those that ask about the model.
     ///
     /// Until the server was ready for the first time, what cannot be found may only not be loaded yet. TensorFlow Serving
     /// does not listen before that; here it is UNAVAILABLE, which clients retry, instead of NOT_FOUND, which they believe.
     ///
     /// Errors: see [`Routes::resolve`].
     pub fn resolve(&self, address: &ModelAddress) -> Result<Arc<Servable>> {
-        let found = self.routes().resolve(address);
-        let started = self.started.load(Ordering::Acquire);
-        found.map_err(|error| match address.name.is_empty() || started {
+        self.routes().resolve(address).map_err(|error| self.while_starting(address, error))
+    }
+
+    fn while_starting(&self, address: &ModelAddress, error: Status) -> Status {
+        match address.name.is_empty() || self.started.load(Ordering::Acquire) {
             true => error,
             false => {
                 Status::unavailable(format!("model {} cannot be asked: the server is still starting", address.name))
             }
-        })
+        }
     }
 
     /// The states of a model's versions; a label stands for the version it points to.
@@ -303,6 +276,13 @@ impl Dataplane {
         self.metrics.text()
     }
 
+    /// What this server has to do, and what it answered so far, as JSON: see [`crate::metrics::Measurements`].
+    pub fn measurements(&self) -> String {
+        let queued: usize = self.routes().servables().map(|servable| servable.channel.queued()).sum();
+        let in_flight = self.active().saturating_sub(queued);
+        serde_json::to_string(&self.metrics.measurements(in_flight, queued)).expect("plain data")
+    }
+
     /// Runs a signature on named inputs.
     ///
     /// Errors: FAILED_PRECONDITION for an unknown signature; INVALID_ARGUMENT for inputs or outputs that do not fit it;
@@ -311,14 +291,26 @@ impl Dataplane {
     /// Source: tensorflow_serving/servables/tensorflow/predict_util.cc (PreProcessPrediction).
     pub async fn predict(
         &self,
-        servable: &Arc<Servable>,
+        route: &Route,
         signature_name: &str,
         inputs: Vec<(String, Tensor)>,
         output_filter: &[String],
         call: &Call,
     ) -> Result<Answer<'_>> {
+        let servable = &route.servable;
+        let entry = Entry::of(route, signature_name, || Asked::Predict(inputs.clone(), output_filter.to_vec()));
+        let copy = Copy::of(route, signature_name, Method::Predict, |candidate, call| {
+            self.predict_job(candidate, signature_name, inputs.clone(), output_filter, call)
+        });
         let job = self.predict_job(servable, signature_name, inputs, output_filter, call);
-        self.run(servable, signature_name, job, Method::Predict, call).await
+        let answer = self.run(servable, signature_name, job, Method::Predict, call).await?;
+        if let Some(entry) = entry {
+            entry.predicted(answer.views());
+        }
+        if let Some(copy) = copy {
+            copy.run(&answer.outputs);
+        }
+        Ok(answer)
     }
 
     /// Classifies examples.
@@ -329,16 +321,28 @@ impl Dataplane {
     /// Source: tensorflow_serving/servables/tensorflow/classifier.cc.
     pub async fn classify(
         &self,
-        servable: &Arc<Servable>,
+        route: &Route,
         signature_name: &str,
         examples: Examples,
         call: &Call,
     ) -> Result<Classifications> {
+        let servable = &route.servable;
         let count = examples.examples.len();
+        let entry = Entry::of(route, signature_name, || Asked::Classify(examples.clone()));
+        let copy = Copy::of(route, signature_name, Method::Classify, |candidate, call| {
+            self.example_job(candidate, signature_name, examples.clone(), classify_outputs, call)
+        });
         let job = self.example_job(servable, signature_name, examples, classify_outputs, call);
         servable.metrics.examples(call.api, count);
         let answer = self.run(servable, signature_name, job, Method::Classify, call).await?;
-        read_classifications(&answer.views(), count)
+        let classes = read_classifications(&answer.views(), count)?;
+        if let Some(entry) = entry {
+            entry.answered(Answered::Classes(classes.clone()));
+        }
+        if let Some(copy) = copy {
+            copy.run(&answer.outputs);
+        }
+        Ok(classes)
     }
 
     /// Regresses examples.
@@ -348,16 +352,28 @@ impl Dataplane {
     /// Source: tensorflow_serving/servables/tensorflow/regressor.cc.
     pub async fn regress(
         &self,
-        servable: &Arc<Servable>,
+        route: &Route,
         signature_name: &str,
         examples: Examples,
         call: &Call,
     ) -> Result<Vec<f32>> {
+        let servable = &route.servable;
         let count = examples.examples.len();
+        let entry = Entry::of(route, signature_name, || Asked::Regress(examples.clone()));
+        let copy = Copy::of(route, signature_name, Method::Regress, |candidate, call| {
+            self.example_job(candidate, signature_name, examples.clone(), regress_outputs, call)
+        });
         let job = self.example_job(servable, signature_name, examples, regress_outputs, call);
         servable.metrics.examples(call.api, count);
         let answer = self.run(servable, signature_name, job, Method::Regress, call).await?;
-        read_regressions(&answer.views(), count)
+        let values = read_regressions(&answer.views(), count)?;
+        if let Some(entry) = entry {
+            entry.answered(Answered::Values(values.clone()));
+        }
+        if let Some(copy) = copy {
+            copy.run(&answer.outputs);
+        }
+        Ok(values)
     }
 
     /// Asks the manager to apply a configuration; `announce` is told the number under which it answers.
@@ -439,7 +455,7 @@ impl Dataplane {
         self.check_predict_method(&signature)?;
         let inputs = with_defaults(&signature, inputs)?;
         check_outputs(&signature, output_filter)?;
-        let background = call.api == Api::Operation;
+        let background = call.api.is_background();
         Ok(Job { signature, inputs, outputs: output_filter.to_vec(), deadline: call.deadline, background })
     }
 
@@ -460,7 +476,7 @@ impl Dataplane {
             return Err(Status::invalid_argument("Expected one input Tensor."));
         };
         let inputs = vec![(input.alias.clone(), example_tensor(examples)?)];
-        Ok(Job { signature, inputs, outputs, deadline: call.deadline, background: call.api == Api::Operation })
+        Ok(Job { signature, inputs, outputs, deadline: call.deadline, background: call.api.is_background() })
     }
 
     async fn run(
@@ -471,8 +487,11 @@ impl Dataplane {
         method: Method,
         call: &Call,
     ) -> Result<Answer<'_>> {
-        self.active.fetch_add(1, Ordering::AcqRel);
-        let active = Active(&self.active);
+        let active = Active::new(&self.active);
+        if let Some(exchange) = &call.exchange {
+            let signature = job.as_ref().ok().map(|job| &job.signature.name);
+            exchange.goes_to(&servable.model, servable.version, signature);
+        }
         let unanswered = Unanswered { servable, signature_name, call };
         let started = Instant::now();
         let ran = match job {
@@ -492,7 +511,7 @@ impl Dataplane {
                     servable: Arc::clone(servable),
                     signature,
                     method,
-                    call: *call,
+                    call: call.clone(),
                     started,
                     ran: Instant::now(),
                     timings,

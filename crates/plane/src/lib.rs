@@ -7,9 +7,11 @@
 //!
 //! Nothing here knows Python, files or processes: routes come in as data, and so do the descriptors of a worker's channel.
 
+pub mod access_log;
 pub mod batch;
 pub mod channel;
 pub mod codec;
+pub mod exchange;
 pub mod grpc;
 pub mod inference;
 pub mod job;
@@ -19,11 +21,17 @@ pub mod operations;
 pub mod pb;
 pub mod plane;
 pub mod queue;
+pub mod request_log;
 pub mod rest;
+pub mod room;
 pub mod routes;
 pub mod server;
 pub mod settings;
+pub mod shadow;
 pub mod signature;
 pub mod status;
 pub mod tensor;
+pub mod tokens;
+pub mod traces;
+pub mod traffic;
 pub mod trial;

@@ -5,10 +5,16 @@
 //! are bounded: they come from loaded versions, and everything else is counted under [`UNKNOWN`].
 
 mod catalogue;
+mod ended;
+mod fates;
+mod measured;
+mod request_log;
 mod servable;
+mod shadow;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use prometheus::{CounterVec, Encoder, GaugeVec, HistogramVec, IntCounterVec, Opts, Registry};
@@ -18,7 +24,12 @@ use crate::status::Status;
 
 use catalogue::{counter, exponential, find, gauge, histogram, register};
 pub use catalogue::{Entry, Kind, CATALOGUE};
+use ended::Ended;
+pub use fates::{Counts, Fate};
+pub use measured::{Measured, Measurements};
+pub use request_log::{LogCounts, Logged};
 pub use servable::{Batches, Done, ServableMetrics};
+pub use shadow::{Comparison, Outcome};
 
 /// The label value for a model that no route knows.
 pub const UNKNOWN: &str = "(unknown)";
@@ -32,16 +43,25 @@ pub enum Api {
     Rest,
     /// REST, to be answered later: the runner of operations.
     Operation,
+    /// Nobody: a copy of a request, run on another version to compare the answers. It is no request of TensorFlow Serving's.
+    Shadow,
     /// Nobody: a recorded request, replayed before the version is available. It counts nowhere.
     WarmUp,
 }
 
 impl Api {
-    fn label(self) -> &'static str {
+    /// Whether nobody waits for it, so that it runs when nobody else wants to.
+    pub fn is_background(self) -> bool {
+        matches!(self, Api::Operation | Api::Shadow)
+    }
+
+    /// Its name in labels and logs.
+    pub fn label(self) -> &'static str {
         match self {
             Api::Grpc => "grpc",
             Api::Rest => "rest",
             Api::Operation => "operation",
+            Api::Shadow => "shadow",
             Api::WarmUp => "warm_up",
         }
     }
@@ -99,9 +119,19 @@ pub struct Metrics {
     operations_running: GaugeVec,
     operations_bytes: GaugeVec,
     operation_webhooks: IntCounterVec,
+    shadow_requests: IntCounterVec,
+    request_log: IntCounterVec,
+    access_log: IntCounterVec,
+    trace_spans: IntCounterVec,
     told: HashMap<&'static str, Told>,
     /// Loaded versions that share a name and number: a restarted worker's successor may be up before it is gone.
     live: Mutex<HashMap<(String, String), usize>>,
+    /// Versions that nobody holds any more, whose counts are still told.
+    ended: Mutex<Ended<(String, String)>>,
+    /// By model and version, for as long as the table of routes knows it: a version that is loaded again goes on counting.
+    measured: Mutex<BTreeMap<(String, i64), Arc<Measured>>>,
+    /// By model, live version and candidate, for as long.
+    comparisons: Mutex<BTreeMap<(String, i64, i64), Comparison>>,
 }
 
 /// A metric whose values come from outside the plane.
@@ -141,8 +171,7 @@ impl Metrics {
     pub fn new() -> Metrics {
         let registry = Registry::new();
         let tfs_buckets = || exponential(10.0, 1.8, 33);
-        // Two buckets an octave from 10 µs to 80 s: a quantile is known to about 20 %.
-        let seconds = || exponential(10e-6, std::f64::consts::SQRT_2, 47);
+        let seconds = || measured::BOUNDS_S.clone();
         let metrics = Metrics {
             request_count: counter(&registry, ":tensorflow:serving:request_count"),
             request_latency: histogram(&registry, ":tensorflow:serving:request_latency", tfs_buckets()),
@@ -169,8 +198,15 @@ impl Metrics {
             operations_running: gauge(&registry, "seaway_operations_running"),
             operations_bytes: gauge(&registry, "seaway_operations_store_bytes"),
             operation_webhooks: counter(&registry, "seaway_operation_webhooks_total"),
+            shadow_requests: counter(&registry, "seaway_shadow_requests_total"),
+            request_log: counter(&registry, "seaway_request_log_records_total"),
+            access_log: counter(&registry, "seaway_access_log_lines_total"),
+            trace_spans: counter(&registry, "seaway_trace_spans_total"),
             told: HashMap::new(),
             live: Mutex::default(),
+            ended: Mutex::default(),
+            measured: Mutex::default(),
+            comparisons: Mutex::default(),
             registry,
         };
         metrics.with_told()
@@ -178,7 +214,7 @@ impl Metrics {
 
     /// Adds the metrics that the plane itself does not write.
     fn with_told(mut self) -> Metrics {
-        const TOLD: [&str; 9] = [
+        const TOLD: [&str; 10] = [
             "seaway_worker_memory_bytes",
             "seaway_worker_cpu_seconds_total",
             "seaway_model_loads_total",
@@ -188,6 +224,7 @@ impl Metrics {
             "seaway_engine_info",
             "seaway_engine_trials_total",
             "seaway_engine_trial_ratio",
+            "seaway_request_log_files_total",
         ];
         for name in TOLD {
             let entry = find(name);
@@ -206,9 +243,59 @@ impl Metrics {
 
     /// Series of one loaded version.
     pub fn servable(self: &Arc<Self>, model: &str, version: i64) -> ServableMetrics {
+        let measured = Arc::clone(self.measured.lock().entry((model.to_owned(), version)).or_default());
         let (model, version) = (model.to_owned(), version.to_string());
-        *self.live.lock().entry((model.clone(), version.clone())).or_insert(0) += 1;
-        ServableMetrics::new(Arc::clone(self), model, version)
+        let key = (model.clone(), version.clone());
+        self.ended.lock().revive(&key);
+        *self.live.lock().entry(key).or_insert(0) += 1;
+        ServableMetrics::new(Arc::clone(self), model, version, measured)
+    }
+
+    /// What becomes of the records of one model's requests.
+    pub fn request_log(&self, model: &str) -> LogCounts {
+        LogCounts::new(&self.request_log, model)
+    }
+
+    /// What becomes of the lines of the access log.
+    pub fn access_log(&self) -> Counts {
+        Counts::new(&self.access_log, "written")
+    }
+
+    /// What becomes of spans.
+    pub fn traces(&self) -> Counts {
+        Counts::new(&self.trace_spans, "sent")
+    }
+
+    /// Ends the series of [`Metrics::request_log`].
+    pub fn forget_request_log(&self, model: &str) {
+        request_log::remove(&self.request_log, model);
+    }
+
+    /// Lets go of what was measured of versions that are neither known any more nor loaded.
+    pub fn forget(&self, is_known: impl Fn(&str, i64) -> bool) {
+        let is_loaded = |measured: &Arc<Measured>| Arc::strong_count(measured) > 1;
+        let mut measured = self.measured.lock();
+        measured.retain(|(model, version), measured| is_known(model, *version) || is_loaded(measured));
+        self.comparisons.lock().retain(|(model, live, candidate), _| {
+            let kept = [live, candidate].iter().all(|version| measured.contains_key(&(model.clone(), **version)));
+            if !kept {
+                shadow::remove(&self.shadow_requests, model, *live, *candidate);
+            }
+            kept
+        });
+    }
+
+    /// What was measured of every version, and how copies compared; the two numbers are the caller's.
+    pub fn measurements(&self, in_flight: usize, queued: usize) -> Measurements {
+        let measured = self.measured.lock();
+        let series =
+            measured.iter().flat_map(|((model, version), measured)| measured.series(model, *version)).collect();
+        drop(measured);
+        let comparisons = self.comparisons.lock();
+        let comparisons = comparisons.iter().map(|((model, live, candidate), comparison)| {
+            measured::Compared::new(model, *live, *candidate, comparison)
+        });
+        Measurements { in_flight, queued, series, comparisons: comparisons.collect() }
     }
 
     /// Counts a request that reached no servable.
@@ -280,11 +367,26 @@ impl Metrics {
 
     /// Everything in Prometheus' text form.
     pub fn text(&self) -> String {
+        self.text_at(Instant::now())
+    }
+
+    fn text_at(&self, now: Instant) -> String {
+        self.end_series(now);
         let mut out = Vec::new();
         prometheus::TextEncoder::new()
             .encode(&self.registry.gather(), &mut out)
             .expect("writing to memory does not fail");
         String::from_utf8(out).expect("the text form is UTF-8")
+    }
+
+    /// Ends the series of versions that were told of for long enough.
+    fn end_series(&self, now: Instant) {
+        let over = self.ended.lock().take_over(now);
+        // One that is being loaded again at this moment has its series back.
+        let live = self.live.lock();
+        for (model, version) in over.iter().filter(|key| !live.contains_key(*key)) {
+            servable::remove_series(self, model, version);
+        }
     }
 }
 

@@ -33,10 +33,12 @@ fn every_metric_of_the_catalogue_is_exposed_with_its_kind_labels_and_help() {
     predict(&servable, Api::Grpc);
     servable.examples(Api::Grpc, 3);
     servable.batch("s", Api::Grpc, BatchSize { requests: 2, rows: 3, padded: 4 });
+    servable.compared_with(0).count(Outcome::Agreed);
     metrics.set_channel("m", 1, 1, 0);
     metrics.operation_accepted();
     metrics.operation_ended(State::Done);
     metrics.operation_webhook("delivered");
+    let _ = (metrics.request_log("m"), metrics.access_log(), metrics.traces());
     metrics.set_operations(1, 2, 3);
     for entry in CATALOGUE.iter().filter(|entry| metrics.told.contains_key(entry.name)) {
         let labels: Vec<(&str, &str)> = entry.labels.iter().map(|label| (*label, "a")).collect();
@@ -135,7 +137,7 @@ fn names_that_no_model_has_become_one_value() {
 }
 
 #[test]
-fn the_series_of_a_version_end_with_it_and_others_stay() {
+fn the_counts_of_a_version_are_told_for_a_while_after_it_and_others_stay() {
     let metrics = metrics();
     let (first, second) = (metrics.servable("m", 1), metrics.servable("m", 2));
     for servable in [&first, &second] {
@@ -145,23 +147,28 @@ fn the_series_of_a_version_end_with_it_and_others_stay() {
     metrics.set_channel("m", 1, 3, 4);
     drop(first);
     let text = metrics.text();
+    let failed = "seaway_requests_total{api=\"rest\",code=\"INTERNAL\",model=\"m\",signature=\"s\",version=\"1\"}";
+    assert_eq!(value(&text, failed), Some(1.0), "what failed with it can be seen");
+    assert_eq!(value(&text, "seaway_requests_in_flight{model=\"m\",version=\"1\"}"), None, "nothing is in it any more");
+    let text = metrics.text_at(Instant::now() + ended::TOLD);
     assert!(!text.contains("version=\"1\""), "{text}");
     assert!(text.contains("seaway_request_seconds_count{api=\"grpc\",model=\"m\",signature=\"s\",version=\"2\"} 1"));
     assert_eq!(value(&text, ":tensorflow:serving:request_count{model_name=\"m\",status=\"OK\"}"), Some(2.0));
 }
 
 #[test]
-fn a_successor_of_the_same_version_keeps_the_series() {
+fn a_successor_of_the_same_version_goes_on_counting() {
     let metrics = metrics();
     let before = metrics.servable("m", 1);
     predict(&before, Api::Grpc);
-    let after = metrics.servable("m", 1);
     drop(before);
+    let after = metrics.servable("m", 1);
     predict(&after, Api::Grpc);
     let series = "seaway_requests_total{api=\"grpc\",code=\"OK\",model=\"m\",signature=\"s\",version=\"1\"}";
-    assert_eq!(value(&metrics.text(), series), Some(2.0));
+    assert_eq!(value(&metrics.text_at(Instant::now() + ended::TOLD), series), Some(2.0));
     drop(after);
-    assert_eq!(value(&metrics.text(), series), None);
+    assert_eq!(value(&metrics.text(), series), Some(2.0));
+    assert_eq!(value(&metrics.text_at(Instant::now() + ended::TOLD), series), None);
 }
 
 #[test]
@@ -212,4 +219,87 @@ fn what_is_not_told_from_outside_is_refused() {
         let status = metrics.observe(&observation(name, labels, 1.0, Op::Set)).unwrap_err();
         assert_eq!((status.code, status.message.as_str()), (Code::InvalidArgument, message));
     }
+}
+
+#[test]
+fn a_copy_of_a_request_is_no_request_of_tensorflow_servings() {
+    let metrics = metrics();
+    let servable = metrics.servable("m", 7);
+    predict(&servable, Api::Shadow);
+    servable.failed("s", Api::Shadow, &Status::internal("bad"), Duration::from_micros(5));
+    let text = metrics.text();
+    assert!(!text.contains("tensorflow"), "{text}");
+    for (series, expected) in [
+        ("seaway_requests_total{api=\"shadow\",code=\"OK\",model=\"m\",signature=\"s\",version=\"7\"}", 1.0),
+        ("seaway_requests_total{api=\"shadow\",code=\"INTERNAL\",model=\"m\",signature=\"s\",version=\"7\"}", 1.0),
+        ("seaway_request_seconds_count{api=\"shadow\",model=\"m\",signature=\"s\",version=\"7\"}", 2.0),
+    ] {
+        assert_eq!(value(&text, series), Some(expected), "{series}");
+    }
+}
+
+/// What was measured, without what Python is not told of: where the bounds lie.
+fn measured(metrics: &Metrics) -> serde_json::Value {
+    let mut measurements = serde_json::to_value(metrics.measurements(0, 0)).unwrap();
+    for series in measurements["series"].as_array_mut().unwrap() {
+        let series = series.as_object_mut().unwrap();
+        let buckets = series.remove("buckets").unwrap();
+        let bounds = series.remove("bounds_s").unwrap().as_array().map(Vec::len);
+        assert_eq!(bounds.map(|bounds| bounds + 1), buckets.as_array().map(Vec::len));
+        let all: u64 = buckets.as_array().unwrap().iter().filter_map(serde_json::Value::as_u64).sum();
+        series.insert("all".into(), all.into());
+    }
+    measurements
+}
+
+#[test]
+fn measurements_add_up_a_versions_signatures_and_apis_and_keep_copies_apart() {
+    let metrics = metrics();
+    let servable = metrics.servable("m", 7);
+    predict(&servable, Api::Grpc);
+    predict(&servable, Api::Operation);
+    predict(&servable, Api::Shadow);
+    predict(&servable, Api::WarmUp);
+    servable.failed("s", Api::Rest, &Status::invalid_argument("bad"), Duration::from_millis(1));
+    servable.failed("", Api::Grpc, &Status::unavailable("gone"), Duration::from_millis(2));
+    let comparison = servable.compared_with(6);
+    comparison.count(Outcome::Agreed);
+    comparison.count(Outcome::Agreed);
+    comparison.count(Outcome::Dropped);
+    let expected = serde_json::json!({
+        "in_flight": 0,
+        "queued": 0,
+        "series": [
+            {"model": "m", "version": 7, "kind": "live", "ok": 2, "client_errors": 1, "server_errors": 1, "all": 4,
+             "seconds_sum": 0.009014, "queue_seconds_sum": 4e-6},
+            {"model": "m", "version": 7, "kind": "shadow", "ok": 1, "client_errors": 0, "server_errors": 0, "all": 1,
+             "seconds_sum": 0.003007, "queue_seconds_sum": 2e-6}],
+        "comparisons": [
+            {"model": "m", "live": 6, "candidate": 7, "agreed": 2, "differed": 0, "failed": 0, "dropped": 1}],
+    });
+    assert_eq!(measured(&metrics), expected);
+    let shadow = "seaway_shadow_requests_total{candidate=\"7\",live=\"6\",model=\"m\",outcome=\"agreed\"}";
+    assert_eq!(value(&metrics.text(), shadow), Some(2.0));
+}
+
+#[test]
+fn what_was_measured_outlives_a_worker_and_ends_with_the_version() {
+    let metrics = metrics();
+    let live = metrics.servable("m", 6);
+    let candidate = metrics.servable("m", 7);
+    predict(&candidate, Api::Grpc);
+    candidate.compared_with(6).count(Outcome::Failed);
+    drop(candidate);
+    let again = metrics.servable("m", 7);
+    predict(&again, Api::Grpc);
+    again.compared_with(6).count(Outcome::Failed);
+    metrics.forget(|_, version| version == 6);
+    assert_eq!(measured(&metrics)["series"][0]["ok"], 2, "it is loaded");
+    drop(again);
+    metrics.forget(|_, _| true);
+    assert_eq!(measured(&metrics)["comparisons"][0]["failed"], 2, "it is known");
+    metrics.forget(|_, version| version == 6);
+    assert_eq!(measured(&metrics), serde_json::json!({"in_flight": 0, "queued": 0, "series": [], "comparisons": []}));
+    assert!(!metrics.text().contains("seaway_shadow"), "{}", metrics.text());
+    drop(live);
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::{mpsc, Arc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine;
 use parking_lot::Mutex;
@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use crate::batch::prove::prove;
 use crate::batch::BatchRules;
 use crate::channel::{Channel, ChannelSettings};
+use crate::exchange::Observer;
 use crate::grpc;
 use crate::inference::{drained, BatchingRequest, Call, Dataplane};
 use crate::job::Job;
@@ -23,15 +24,19 @@ use crate::log;
 use crate::metrics::{Api, Observation};
 use crate::operations::{runner, system_clock, Operations};
 use crate::pb::tensorflow::serving::PredictionLog;
+use crate::request_log::RequestLog;
 use crate::routes::{Routes, RoutesDocument, Servable};
 use crate::server::{self, Listener, Load, Protocol};
 use crate::settings::{OperationsSettings, PlaneSettings};
 use crate::signature::Signatures;
 use crate::status::{Result, Status};
+use crate::tokens::Secret;
 use crate::trial;
 
 /// How long connections may take to close once everything on them has been answered.
 const LINGER: Duration = Duration::from_secs(1);
+/// How long what waits for the logs and the collector may take to be written and sent at the end.
+const LOG_LINGER: Duration = Duration::from_secs(3);
 
 /// Something that the embedder has to act on.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -83,6 +88,7 @@ pub struct Addresses {
 /// The plane.
 pub struct Plane {
     dataplane: Arc<Dataplane>,
+    request_log: RequestLog,
     runtime: tokio::runtime::Runtime,
     stop: watch::Sender<bool>,
     load: Arc<Load>,
@@ -104,18 +110,31 @@ struct OpenChannel {
 impl Plane {
     /// A plane that does not listen yet.
     ///
-    /// Errors: the operating system's, when it gives no threads.
-    pub fn new(settings: PlaneSettings) -> io::Result<Plane> {
+    /// Errors: the operating system's, when it gives no threads; INVALID_INPUT for tokens that cannot be sent, an access log that cannot be
+    /// written, or a collector that cannot be spoken to.
+    pub fn new(mut settings: PlaneSettings) -> io::Result<Plane> {
+        // Their digests are kept, not they.
+        let tokens = std::mem::take(&mut settings.tokens);
         let (sender, receiver) = mpsc::channel();
         let log = log::dispatch(sender.clone());
+        let dispatch = log.clone();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(settings.threads.max(1))
             .thread_name("seaway-plane")
             .on_thread_start(move || log::attach(&log))
             .enable_all()
             .build()?;
+        let log_settings = settings.request_log.clone();
+        let mut dataplane = Dataplane::new(settings);
+        let observer = Observer::new(&dataplane.settings, &dataplane.metrics, &dispatch);
+        dataplane.observer = Arc::new(observer.map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?);
+        let dataplane = Arc::new(dataplane);
+        let request_log = RequestLog::new(log_settings, Arc::clone(&dataplane.metrics), dispatch);
+        let refused = |status: Status| io::Error::new(io::ErrorKind::InvalidInput, status.message);
+        dataplane.tokens.replace(&tokens).map_err(refused)?;
         Ok(Plane {
-            dataplane: Arc::new(Dataplane::new(settings)),
+            dataplane,
+            request_log,
             runtime,
             stop: watch::channel(false).0,
             load: Arc::default(),
@@ -145,7 +164,6 @@ impl Plane {
             grpc_socket: unix(&grpc),
             rest_socket: unix(&rest),
         };
-        let header_read_timeout = Duration::from_millis(settings.header_read_timeout_ms);
         let events = self.events.0.clone();
         let on_reload = move |reload: grpc::ReloadRequest| {
             let request = base64::engine::general_purpose::STANDARD.encode(reload.request);
@@ -156,18 +174,29 @@ impl Plane {
         self.dataplane.on_batching(move |BatchingRequest { id, model, parameters }| {
             let _ = events.send(Event::SetBatching { id, model, parameters });
         });
+        self.dataplane.observer.start(self.runtime.handle());
         let services = grpc::services(&self.dataplane, Arc::new(on_reload));
         for listener in grpc {
-            let protocol =
-                Protocol { http2_only: true, header_read_timeout, tls: tls.clone(), load: Arc::clone(&self.load) };
+            let protocol = Protocol { tls: tls.clone(), ..self.protocol(Api::Grpc) };
             self.runtime.spawn(server::serve(listener, protocol, services.clone(), self.stop.subscribe()));
         }
         for listener in rest {
-            let protocol = Protocol { http2_only: false, header_read_timeout, tls: None, load: Arc::clone(&self.load) };
+            let protocol = self.protocol(Api::Rest);
             let service = crate::rest::service(&self.dataplane);
             self.runtime.spawn(server::serve(listener, protocol, service, self.stop.subscribe()));
         }
         Ok(addresses)
+    }
+
+    fn protocol(&self, api: Api) -> Protocol {
+        Protocol {
+            http2_only: api == Api::Grpc,
+            header_read_timeout: Duration::from_millis(self.dataplane.settings.header_read_timeout_ms),
+            tls: None,
+            load: Arc::clone(&self.load),
+            api,
+            observer: Arc::clone(&self.dataplane.observer),
+        }
     }
 
     fn start_operations(&self, settings: &OperationsSettings) -> io::Result<()> {
@@ -228,7 +257,7 @@ impl Plane {
             .map_err(|error| Status::invalid_argument(format!("the record is no PredictionLog: {error}")))?;
         self.runtime.block_on(async {
             let deadline = Some(after(timeout));
-            let call = Call { api: Api::WarmUp, deadline, received: Instant::now() };
+            let call = Call::unobserved(Api::WarmUp, deadline);
             grpc::replay(&self.dataplane, &servable, log, &call).await
         })
     }
@@ -321,13 +350,18 @@ impl Plane {
 
     /// Swaps the table of routes.
     ///
-    /// Errors: INVALID_ARGUMENT when an AVAILABLE version names a channel that is not loaded; the old table stays.
+    /// Errors: INVALID_ARGUMENT when an AVAILABLE version names a channel that is not loaded, or requests cannot be spread as it
+    /// says; the old table stays.
     pub fn publish(&self, document: RoutesDocument) -> Result<()> {
+        let before = self.dataplane.routes();
         let routes = {
             let channels = self.channels.lock();
-            Routes::new(document, |id| channels.open.get(&id).and_then(|open| open.servable.clone()))?
+            Routes::new(document, &before, |id| channels.open.get(&id).and_then(|open| open.servable.clone()))?
         };
+        drop(before);
+        let routes = routes.logged(|model, document| self.request_log.open(model, document));
         self.dataplane.publish(routes);
+        self.request_log.published(&self.dataplane.routes());
         Ok(())
     }
 
@@ -348,6 +382,23 @@ impl Plane {
         observations.iter().try_for_each(|observation| self.dataplane.metrics.observe(observation))
     }
 
+    /// These tokens count from now on, and no others.
+    ///
+    /// Errors: see [`crate::tokens::Tokens::replace`]; the old ones stay.
+    pub fn set_tokens(&self, tokens: &[Secret]) -> Result<()> {
+        self.dataplane.tokens.replace(tokens)
+    }
+
+    /// Takes what `GET /v1/report` answers from now on.
+    ///
+    /// Errors: INVALID_ARGUMENT for what is no JSON.
+    pub fn set_report(&self, report: &str) -> Result<()> {
+        serde_json::from_str::<serde::de::IgnoredAny>(report)
+            .map_err(|error| Status::invalid_argument(format!("the report is no JSON: {error}")))?;
+        self.dataplane.set_report(bytes::Bytes::copy_from_slice(report.as_bytes()));
+        Ok(())
+    }
+
     /// Says whether this server wants requests.
     pub fn set_ready(&self, ready: bool) {
         self.dataplane.set_ready(ready);
@@ -356,6 +407,11 @@ impl Plane {
     /// The metrics in Prometheus' text form.
     pub fn metrics_text(&self) -> String {
         self.dataplane.metrics_text()
+    }
+
+    /// What this server has to do, and what each version answered so far, as JSON: see [`crate::metrics::Measurements`].
+    pub fn measurements(&self) -> String {
+        self.dataplane.measurements()
     }
 
     /// What is being received and answered now.
@@ -392,12 +448,14 @@ impl Plane {
         for open in open {
             open.channel.close("the server stopped");
         }
+        self.request_log.close(LOG_LINGER);
+        self.dataplane.observer.close(self.runtime.handle(), LOG_LINGER);
         self.runtime.shutdown_timeout(Duration::from_secs(1));
     }
 
     /// What records ask a version, by signature.
     fn recorded(&self, servable: &Arc<Servable>, records: &[Vec<u8>]) -> HashMap<Arc<str>, Vec<Job>> {
-        let call = Call { api: Api::WarmUp, deadline: None, received: Instant::now() };
+        let call = Call::unobserved(Api::WarmUp, None);
         let mut jobs: HashMap<Arc<str>, Vec<Job>> = HashMap::new();
         for record in records {
             let Ok(log) = PredictionLog::decode(bytes::Bytes::copy_from_slice(record)) else { continue };

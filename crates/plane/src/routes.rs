@@ -5,12 +5,20 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use http::HeaderMap;
 use serde::Deserialize;
 
 use crate::channel::Channel;
 use crate::metrics::ServableMetrics;
+use crate::request_log::{LogDocument, ModelLog};
+use crate::shadow::Shadow;
 use crate::signature::Signatures;
 use crate::status::{Code, Result, Status};
+use crate::traffic::TrafficDocument;
+
+use split::Split;
+
+mod split;
 
 /// Which version of which model a request means.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +46,23 @@ pub struct Servable {
     pub metrics: ServableMetrics,
 }
 
+/// Where one request goes.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The version that answers it.
+    pub servable: Arc<Servable>,
+    /// Where some of these requests are run too.
+    pub shadow: Option<Arc<Shadow>>,
+    /// Where some of them are logged.
+    pub log: Option<Arc<ModelLog>>,
+}
+
+impl From<Arc<Servable>> for Route {
+    fn from(servable: Arc<Servable>) -> Route {
+        Route { servable, shadow: None, log: None }
+    }
+}
+
 /// The published table, as the manager writes it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,6 +85,12 @@ pub struct ModelDocument {
     pub problem: String,
     /// Every version whose state is known.
     pub versions: Vec<VersionDocument>,
+    /// How requests without version or label are spread; the highest version answers them without it.
+    #[serde(default)]
+    pub traffic: Option<TrafficDocument>,
+    /// Where and how often its requests are logged; none are without it.
+    #[serde(default)]
+    pub request_log: Option<LogDocument>,
 }
 
 /// One version of a [`ModelDocument`].
@@ -108,19 +139,48 @@ struct ModelRoute {
     available: BTreeMap<i64, Arc<Servable>>,
     labels: BTreeMap<String, i64>,
     statuses: Vec<VersionStatus>,
+    split: Option<Split>,
+    log: Option<Arc<ModelLog>>,
 }
 
 impl Routes {
-    /// The table for a document; `servable` finds what is loaded behind a channel.
+    /// The table for a document; `servable` finds what is loaded behind a channel. It goes on where the table `before` was
+    /// with the turns of [`crate::traffic`].
     ///
-    /// Errors: INVALID_ARGUMENT when an AVAILABLE version names no loaded channel.
-    pub fn new(document: RoutesDocument, servable: impl Fn(u64) -> Option<Arc<Servable>>) -> Result<Routes> {
+    /// Errors: INVALID_ARGUMENT when an AVAILABLE version names no loaded channel, or a spread is none.
+    pub fn new(
+        document: RoutesDocument,
+        before: &Routes,
+        servable: impl Fn(u64) -> Option<Arc<Servable>>,
+    ) -> Result<Routes> {
+        let split = |name: &str| before.models.get(name).and_then(|model| model.split.as_ref());
         let models = document
             .models
             .iter()
-            .map(|model| Ok((model.name.clone(), ModelRoute::new(model, &servable)?)))
+            .map(|model| Ok((model.name.clone(), ModelRoute::new(model, split(&model.name), &servable)?)))
             .collect::<Result<_>>()?;
         Ok(Routes { models, document })
+    }
+
+    /// The same table, with the log that `open` gives for each model whose requests are logged.
+    pub fn logged(mut self, open: impl Fn(&str, &LogDocument) -> Arc<ModelLog>) -> Routes {
+        for model in &self.document.models {
+            let log = model.request_log.as_ref().map(|log| open(&model.name, log));
+            if let Some(route) = self.models.get_mut(&model.name) {
+                route.log = log;
+            }
+        }
+        self
+    }
+
+    /// The logs that requests are written to.
+    pub fn logs(&self) -> impl Iterator<Item = &Arc<ModelLog>> {
+        self.models.values().filter_map(|model| model.log.as_ref())
+    }
+
+    /// Whether the table has a model of this name.
+    pub fn has_model(&self, name: &str) -> bool {
+        self.models.contains_key(name)
     }
 
     /// The versions of a model that can answer, ascending.
@@ -131,7 +191,22 @@ impl Routes {
         Ok(self.models.get(name).map(|model| model.available.values().cloned().collect()).unwrap_or_default())
     }
 
-    /// The version that an address means.
+    /// Where a request with this address and these headers goes; each call is a request, of which versions get their shares.
+    ///
+    /// Errors: as for [`Routes::resolve`].
+    pub fn route(&self, address: &ModelAddress, headers: &HeaderMap) -> Result<Route> {
+        let model = self.models.get(&address.name);
+        let split = model.and_then(|model| model.split.as_ref()).filter(|_| address.is_unspecific());
+        let mut route = match split.and_then(|split| split.route(headers)) {
+            Some(route) => route,
+            None => resolve(model, address).map(Route::from)?,
+        };
+        route.log = model.and_then(|model| model.log.clone());
+        Ok(route)
+    }
+
+    /// The version that an address means; without version or label the live one, if the model's requests are spread, else the
+    /// highest.
     ///
     /// Errors, as TensorFlow Serving has them: INVALID_ARGUMENT for a missing name or an unknown label; NOT_FOUND for a
     /// model or version that is not available. UNAVAILABLE, which clients retry, for one whose worker is on its way back.
@@ -139,32 +214,7 @@ impl Routes {
     /// Source: tensorflow_serving/model_servers/server_core.cc (ServableRequestFromModelSpec);
     /// tensorflow_serving/core/basic_manager.cc (GetUntypedServableHandle).
     pub fn resolve(&self, address: &ModelAddress) -> Result<Arc<Servable>> {
-        if address.name.is_empty() {
-            return Err(Status::invalid_argument("ModelSpec has no name specified."));
-        }
-        let model = self.models.get(&address.name);
-        let version = match (&address.label, address.version) {
-            (Some(label), _) => Some(
-                model
-                    .and_then(|model| model.labels.get(label).copied())
-                    .ok_or_else(|| Status::invalid_argument(format!("Unrecognized servable version label: {label}")))?,
-            ),
-            (None, version) => version,
-        };
-        let found = model.and_then(|model| match version {
-            Some(version) => model.available.get(&version),
-            None => model.available.last_key_value().map(|(_, servable)| servable),
-        });
-        found.cloned().ok_or_else(|| match model.and_then(|model| model.restarting(version)) {
-            Some(lost) => Status::unavailable(format!(
-                "version {} of model {} is being restarted: {}",
-                lost.version, address.name, lost.error_message
-            )),
-            None => Status::not_found(match version {
-                Some(version) => format!("Servable not found for request: Specific({}, {version})", address.name),
-                None => format!("Servable not found for request: Latest({})", address.name),
-            }),
-        })
+        resolve(self.models.get(&address.name), address)
     }
 
     /// The states of one or all versions of a model.
@@ -195,6 +245,12 @@ impl Routes {
             .ok_or_else(|| Status::invalid_argument(format!("Unrecognized servable version label: {label}")))
     }
 
+    /// Whether the table says anything of a version.
+    pub fn knows(&self, name: &str, version: i64) -> bool {
+        let statuses = self.models.get(name).map(|model| &model.statuses);
+        statuses.is_some_and(|statuses| statuses.iter().any(|status| status.version == version))
+    }
+
     /// Whether a model can answer; `None` when there is no such model.
     pub fn is_model_ready(&self, name: &str) -> Option<bool> {
         self.models.get(name).map(|model| !model.available.is_empty())
@@ -216,8 +272,47 @@ impl Routes {
     }
 }
 
+fn resolve(model: Option<&ModelRoute>, address: &ModelAddress) -> Result<Arc<Servable>> {
+    if address.name.is_empty() {
+        return Err(Status::invalid_argument("ModelSpec has no name specified."));
+    }
+    let version = match (&address.label, address.version) {
+        (Some(label), _) => Some(
+            model
+                .and_then(|model| model.labels.get(label).copied())
+                .ok_or_else(|| Status::invalid_argument(format!("Unrecognized servable version label: {label}")))?,
+        ),
+        (None, version) => version,
+    };
+    let found = model.and_then(|model| match version {
+        Some(version) => model.available.get(&version),
+        None => model.unspecific(),
+    });
+    found.cloned().ok_or_else(|| match model.and_then(|model| model.restarting(version)) {
+        Some(lost) => Status::unavailable(format!(
+            "version {} of model {} is being restarted: {}",
+            lost.version, address.name, lost.error_message
+        )),
+        None => Status::not_found(match version {
+            Some(version) => format!("Servable not found for request: Specific({}, {version})", address.name),
+            None => format!("Servable not found for request: Latest({})", address.name),
+        }),
+    })
+}
+
+impl ModelAddress {
+    /// Whether it names neither version nor label.
+    fn is_unspecific(&self) -> bool {
+        self.version.is_none() && self.label.is_none()
+    }
+}
+
 impl ModelRoute {
-    fn new(model: &ModelDocument, servable: &impl Fn(u64) -> Option<Arc<Servable>>) -> Result<ModelRoute> {
+    fn new(
+        model: &ModelDocument,
+        before: Option<&Split>,
+        servable: &impl Fn(u64) -> Option<Arc<Servable>>,
+    ) -> Result<ModelRoute> {
         let mut route = ModelRoute { labels: model.labels.clone(), ..ModelRoute::default() };
         for version in &model.versions {
             route.statuses.push(VersionStatus {
@@ -237,7 +332,16 @@ impl ModelRoute {
             }
         }
         route.statuses.sort_by_key(|status| std::cmp::Reverse(status.version));
+        let split = model.traffic.as_ref().map(|traffic| Split::new(traffic, &route.available, before)).transpose();
+        let named = |status: Status| Status { message: format!("model {}: {}", model.name, status.message), ..status };
+        route.split = split.map_err(named)?;
         Ok(route)
+    }
+
+    /// What an address without version or label means, to those that ask about the model.
+    fn unspecific(&self) -> Option<&Arc<Servable>> {
+        let live = self.split.as_ref().and_then(Split::first);
+        live.or_else(|| self.available.last_key_value().map(|(_, servable)| servable))
     }
 
     /// The version that was lost with its worker and is loading again: this one, or the largest.
@@ -286,7 +390,7 @@ mod tests {
                 {"version": 5, "state": "LOADING", "channel": 5},
                 {"version": 7, "state": "END", "error_code": 3, "error_message": "an unknown op"}]},
             {"name": "empty", "versions": []}]}"#;
-        Routes::new(document(text), servable).unwrap()
+        Routes::new(document(text), &Routes::default(), servable).unwrap()
     }
 
     fn address(name: &str, version: Option<i64>, label: Option<&str>) -> ModelAddress {
@@ -321,6 +425,69 @@ mod tests {
         }
     }
 
+    /// Versions 1 and 3 of `m` answer; requests without version or label are spread as `traffic` says.
+    fn spread(traffic: &str, before: &Routes) -> Routes {
+        let text = format!(
+            r#"{{"models": [{{"name": "m", "labels": {{"stable": 1}}, "traffic": {traffic}, "versions": [
+                {{"version": 3, "state": "AVAILABLE", "channel": 3}},
+                {{"version": 1, "state": "AVAILABLE", "channel": 1}},
+                {{"version": 5, "state": "LOADING", "channel": 5}}]}}]}}"#
+        );
+        Routes::new(document(&text), before, servable).unwrap()
+    }
+
+    #[tokio::test]
+    async fn requests_without_version_or_label_are_spread_and_others_are_not() {
+        // How many of 100 requests version 1 answers and how many version 3, and which one stands for the model.
+        let cases = [
+            (r#"{"live": 1, "candidate": 3, "canary": 0.1}"#, (90, 10), 1),
+            (r#"{"live": 3, "candidate": 1, "canary": 0.1}"#, (10, 90), 3),
+            (r#"{"live": 1, "candidate": 3}"#, (100, 0), 1),
+            (r#"{"live": 1, "candidate": 3, "canary": 1.0}"#, (0, 100), 1),
+            (r#"{"live": 1}"#, (100, 0), 1),
+            (r#"{"live": 1, "canary": 1.0}"#, (100, 0), 1),
+            (r#"{"live": 1, "candidate": 5, "canary": 0.5}"#, (100, 0), 1),
+            (r#"{"live": 5, "candidate": 1, "canary": 0.1}"#, (100, 0), 1),
+            (r#"{"live": 5, "candidate": 7, "canary": 0.5}"#, (0, 100), 3),
+        ];
+        for (traffic, (first, third), stands) in cases {
+            let routes = spread(traffic, &Routes::default());
+            let mut answered = BTreeMap::new();
+            for _ in 0..100 {
+                let route = routes.route(&address("m", None, None), &HeaderMap::new()).unwrap();
+                *answered.entry(route.servable.version).or_insert(0usize) += 1;
+            }
+            let count = |version: i64| answered.get(&version).copied().unwrap_or(0);
+            assert!(count(1).abs_diff(first) <= 1 && count(3).abs_diff(third) <= 1, "{traffic}: {answered:?}");
+            assert!((first > 0 || count(1) == 0) && (third > 0 || count(3) == 0), "{traffic}: {answered:?}");
+            assert_eq!(routes.resolve(&address("m", None, None)).unwrap().version, stands, "{traffic}");
+            for (asked, expected) in [(address("m", Some(3), None), 3), (address("m", None, Some("stable")), 1)] {
+                let found = routes.route(&asked, &HeaderMap::new()).unwrap().servable.version;
+                assert_eq!(found, expected, "{traffic} {asked:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_new_table_goes_on_where_the_one_before_was() {
+        let mut before = Routes::default();
+        let mut third = 0;
+        for _ in 0..100 {
+            let now = spread(r#"{"live": 1, "candidate": 3, "canary": 0.1}"#, &before);
+            third +=
+                usize::from(now.route(&address("m", None, None), &HeaderMap::new()).unwrap().servable.version == 3);
+            before = now;
+        }
+        assert!(third.abs_diff(10) <= 1, "{third}");
+    }
+
+    #[tokio::test]
+    async fn a_spread_that_is_none_is_refused_and_names_the_model() {
+        let text = r#"{"models": [{"name": "m", "versions": [], "traffic": {"live": 1, "canary": 2}}]}"#;
+        let status = Routes::new(document(text), &Routes::default(), servable).unwrap_err();
+        assert_eq!(status.message, "model m: traffic: canary is 2; a share is 0 to 1");
+    }
+
     #[tokio::test]
     async fn statuses_are_those_of_all_versions_the_newest_first() {
         let routes = routes();
@@ -348,7 +515,9 @@ mod tests {
         assert_eq!(routes.is_model_ready("m"), Some(true));
         assert_eq!(routes.is_model_ready("empty"), Some(false));
         assert_eq!(routes.is_model_ready("none"), None);
-        let empty = Routes::new(document(r#"{"models": [{"name": "empty", "versions": []}]}"#), servable).unwrap();
+        let empty =
+            Routes::new(document(r#"{"models": [{"name": "empty", "versions": []}]}"#), &Routes::default(), servable)
+                .unwrap();
         assert!(routes.any_ready() && !empty.any_ready() && Routes::default().any_ready());
         assert_eq!(routes.servables().count(), 2);
         assert_eq!(routes.document().models[0].versions[0].shown["engine"], "tensorflow");
@@ -360,7 +529,7 @@ mod tests {
             let text = format!(
                 r#"{{"models": [{{"name": "m", "versions": [{{"version": 4, "state": "AVAILABLE", "channel": {channel}}}]}}]}}"#
             );
-            let status = Routes::new(document(&text), |_| None).unwrap_err();
+            let status = Routes::new(document(&text), &Routes::default(), |_| None).unwrap_err();
             assert_eq!(status.code, Code::InvalidArgument);
             assert!(status.message.starts_with("m version 4 is AVAILABLE, but channel "), "{}", status.message);
         }

@@ -10,6 +10,7 @@ mod load;
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +25,9 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
+use crate::exchange::observed::Observed;
+use crate::exchange::Observer;
+use crate::metrics::Api;
 use crate::settings::TlsSettings;
 
 use authority::PlainAuthority;
@@ -111,6 +115,17 @@ pub struct Protocol {
     pub tls: Option<TlsAcceptor>,
     /// Where connections and requests are counted.
     pub load: Arc<Load>,
+    /// What is spoken on them.
+    pub api: Api,
+    /// Who is told of what is asked.
+    pub observer: Arc<Observer>,
+}
+
+impl Protocol {
+    /// A connection's service, whose calls are told of.
+    fn observed<S: Clone>(&self, service: &S, peer: Option<SocketAddr>) -> Observed<S> {
+        Observed { service: service.clone(), observer: Arc::clone(&self.observer), api: self.api, peer }
+    }
 }
 
 /// Accepts and serves connections until `stop` turns true, then lets those that are open end.
@@ -128,9 +143,12 @@ where
         tokio::select! {
             () = told(&mut stopped) => return,
             accepted = accept(&listener) => match accepted {
-                Ok(Stream::Tcp(stream)) => spawn(stream, protocol.clone(), service.clone(), stop.clone()),
+                Ok(Stream::Tcp(stream, peer)) => {
+                    spawn(stream, protocol.clone(), protocol.observed(&service, Some(peer)), stop.clone());
+                }
                 Ok(Stream::Unix(stream)) => {
-                    spawn(PlainAuthority::new(stream), protocol.clone(), service.clone(), stop.clone());
+                    let service = protocol.observed(&service, None);
+                    spawn(PlainAuthority::new(stream), protocol.clone(), service, stop.clone());
                 }
                 // The client went away while it waited: none of our business, and nobody else's delay.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -150,17 +168,17 @@ async fn told(stop: &mut watch::Receiver<bool>) {
 }
 
 enum Stream {
-    Tcp(tokio::net::TcpStream),
+    Tcp(tokio::net::TcpStream, SocketAddr),
     Unix(tokio::net::UnixStream),
 }
 
 async fn accept(listener: &Listener) -> io::Result<Stream> {
     match listener {
         Listener::Tcp(listener) => {
-            let (stream, _) = listener.accept().await?;
+            let (stream, peer) = listener.accept().await?;
             // Small answers must not wait for more. A connection that is gone already refuses, and ends by itself.
             let _ = stream.set_nodelay(true);
-            Ok(Stream::Tcp(stream))
+            Ok(Stream::Tcp(stream, peer))
         }
         Listener::Unix(listener, _) => listener.accept().await.map(|(stream, _)| Stream::Unix(stream)),
     }

@@ -1,6 +1,10 @@
 //! What the plane is told once, at its start, as one JSON document.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
+
+use crate::tokens::Secret;
 
 /// Settings of one plane; the names are those of the JSON document.
 #[derive(Clone, Debug, Deserialize)]
@@ -40,6 +44,108 @@ pub struct PlaneSettings {
     pub admin_calls: bool,
     /// Requests that are accepted now and answered later; none when there is nowhere to keep them.
     pub operations: Option<OperationsSettings>,
+    /// Tokens of which a request must carry one; none lets everybody in. Probes and metrics need none.
+    pub tokens: Vec<Secret>,
+    /// Bounds of the logs of requests, and what is left out of them.
+    pub request_log: RequestLogSettings,
+    /// A line for each request.
+    pub access_log: AccessLogSettings,
+    /// Spans for some; none when they are sent nowhere.
+    pub tracing: Option<TracingSettings>,
+}
+
+/// How each request is logged in a line.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AccessLogSettings {
+    /// The file; `-` for the standard output, empty for none.
+    pub path: String,
+    /// The share of requests that end well which is logged, 0 to 1; errors always are.
+    pub sampling: f64,
+}
+
+impl Default for AccessLogSettings {
+    fn default() -> Self {
+        AccessLogSettings { path: String::new(), sampling: 1.0 }
+    }
+}
+
+/// Which requests are traced, and where their spans go.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TracingSettings {
+    /// The collector's URL, whole.
+    pub endpoint: String,
+    /// What it is spoken to in.
+    pub protocol: OtlpProtocol,
+    /// Said with each request to it.
+    pub headers: BTreeMap<String, Secret>,
+    /// The share of traces that is kept, 0 to 1.
+    pub sampling_ratio: f64,
+    /// Whether a request's parent decides instead, where there is one.
+    pub parent_based: bool,
+    /// What is said of this server.
+    pub resource: BTreeMap<String, String>,
+}
+
+/// How spans are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum OtlpProtocol {
+    /// gRPC.
+    #[serde(rename = "grpc")]
+    Grpc,
+    /// HTTP, with messages in protobuf.
+    #[serde(rename = "http/protobuf")]
+    Http,
+}
+
+#[cfg(test)]
+impl TracingSettings {
+    /// Everything is kept and sent there.
+    pub fn example(endpoint: &str) -> TracingSettings {
+        TracingSettings {
+            endpoint: endpoint.to_owned(),
+            protocol: OtlpProtocol::Http,
+            headers: BTreeMap::new(),
+            sampling_ratio: 1.0,
+            parent_based: true,
+            resource: BTreeMap::from([("service.name".to_owned(), "seaway".to_owned())]),
+        }
+    }
+}
+
+/// How requests are logged; which ones, and where to, says each model.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RequestLogSettings {
+    /// A file of so many bytes is complete.
+    pub max_file_bytes: u64,
+    /// So is one of so many records.
+    pub max_file_records: u64,
+    /// And one that was begun so long ago, in milliseconds.
+    pub max_file_age_ms: u64,
+    /// Bytes of all files with one prefix; the oldest are removed.
+    pub max_total_bytes: u64,
+    /// Bytes of requests and answers that may wait to be written.
+    pub queue_bytes: usize,
+    /// Names of inputs, outputs and features whose values are not logged.
+    pub mask: Vec<String>,
+    /// Passed on into each record.
+    pub saved_model_tags: Vec<String>,
+}
+
+impl Default for RequestLogSettings {
+    fn default() -> Self {
+        RequestLogSettings {
+            max_file_bytes: 64 << 20,
+            max_file_records: 1000,
+            max_file_age_ms: 300_000,
+            max_total_bytes: 1 << 30,
+            queue_bytes: 64 << 20,
+            mask: Vec::new(),
+            saved_model_tags: Vec::new(),
+        }
+    }
 }
 
 /// How operations are kept, run, and told of.
@@ -127,7 +233,11 @@ impl Default for PlaneSettings {
             header_read_timeout_ms: 10_000,
             check_method_names: false,
             operations: None,
+            tokens: Vec::new(),
             admin_calls: false,
+            request_log: RequestLogSettings::default(),
+            access_log: AccessLogSettings::default(),
+            tracing: None,
         }
     }
 }

@@ -20,6 +20,8 @@ pub struct Status {
     pub message: String,
     /// When trying again may help: after how long.
     pub retry_after: Option<Duration>,
+    /// Whether the model's engine said it, and not the plane: the same code may then be another one's fault.
+    pub by_engine: bool,
 }
 
 /// The result of a step of the request path.
@@ -28,7 +30,7 @@ pub type Result<T> = std::result::Result<T, Status>;
 impl Status {
     /// A status with this code and message.
     pub fn new(code: Code, message: impl Into<String>) -> Status {
-        Status { code, message: message.into(), retry_after: None }
+        Status { code, message: message.into(), retry_after: None, by_engine: false }
     }
 
     /// INVALID_ARGUMENT: the request can never succeed as it is.

@@ -42,7 +42,7 @@ pub async fn predict(dataplane: &Dataplane, servable: &Arc<Servable>, request: B
     let request = PredictRequest::decode(request)
         .map_err(|error| Status::invalid_argument(format!("the request is no PredictRequest: {error}")))?;
     let deadline = Some(tokio::time::Instant::now() + REQUEST_TIMEOUT);
-    let call = Call { api: Api::WarmUp, deadline, received: Instant::now() };
+    let call = Call::unobserved(Api::WarmUp, deadline);
     grpc::answer(dataplane, servable, request, &call).await
 }
 

@@ -234,6 +234,27 @@ async fn a_first_request_waits_for_company_as_long_as_it_is_told() {
 }
 
 #[tokio::test]
+async fn the_wait_for_company_is_told_apart_from_the_wait_for_a_slot() {
+    let patient = BatchRules { batch_timeout_micros: 20_000, max_batch_size: Some(3), ..BatchRules::default() };
+    let (channel, gate, _) = joining(patient, half_plus_two);
+    gate.open();
+    let alone = channel.run(job(&[0.0])).await.unwrap().timings();
+    assert!(alone.batch >= Duration::from_millis(19) && alone.batch <= alone.queue, "{alone:?}");
+
+    let (channel, gate, _) = joining(BatchRules::default(), half_plus_two);
+    let first = send(&channel, jobs(&[&[0.0]])).await;
+    let second = tokio::spawn({
+        let channel = Arc::clone(&channel);
+        async move { channel.run(job(&[1.0])).await.map(|outputs| outputs.timings()) }
+    });
+    eventually("it waits for the slot", || channel.queued() == 1).await;
+    gate.open();
+    let waited = second.await.unwrap().unwrap();
+    assert!(waited.batch.is_zero() && !waited.queue.is_zero(), "{waited:?}");
+    assert!(all(first).await.iter().all(Result::is_ok));
+}
+
+#[tokio::test]
 async fn more_than_the_batches_that_may_wait_are_refused() {
     let rules = BatchRules { max_batch_size: Some(2), max_enqueued_batches: Some(1), ..BatchRules::default() };
     let (channel, gate, _) = joining(rules, half_plus_two);

@@ -58,6 +58,40 @@ fn health_tells_the_truth_of_the_server_and_of_each_model() {
     assert_eq!(ask(), [NOT_SERVING; 4]);
 }
 
+/// The status of a REST reply on a connection of its own.
+fn rest_status(served: &Served, method: &str, path: &str, body: &str) -> u16 {
+    let address = served.addresses.rest_address.as_ref().unwrap();
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let length = body.len();
+    let asked =
+        format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
+    stream.write_all(asked.as_bytes()).unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    reply.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn until_it_drains_a_server_that_is_not_ready_any_more_says_so_and_answers_new_connections() {
+    let settings = PlaneSettings { rest_address: Some("127.0.0.1:0".into()), ..grpc_settings() };
+    let served = Served::with(settings, 2, 100, answer);
+    let probes = || ["/readyz", "/readyz/m", "/livez"].map(|path| rest_status(&served, "GET", path, ""));
+    assert_eq!(probes(), [200; 3]);
+    served.plane().set_ready(false);
+    for _ in 0..3 {
+        assert_eq!(probes(), [503, 503, 200]);
+        assert_eq!(rest_status(&served, "POST", "/v1/models/m:predict", r#"{"instances": [1.0]}"#), 200);
+        served.run(async |client: Client| {
+            assert_eq!((health(&client, "").await, health(&client, "m").await), (Ok(2), Ok(2)));
+            assert_eq!(client.predict(&asked()).await.predicted().0["y"], [2.5]);
+        });
+    }
+    assert!(served.plane().drain(Duration::from_secs(20)));
+    let address = served.addresses.rest_address.as_ref().unwrap();
+    assert!(std::net::TcpStream::connect(address).is_err(), "now nothing new is accepted");
+}
+
 #[test]
 fn a_watch_sees_each_change_once_and_ends_with_the_server() {
     let served = Served::start();

@@ -150,6 +150,19 @@ impl Plane {
         checked(py, self.with(py, |plane| plane.observe(&observations))?)
     }
 
+    /// Replaces the tokens of which a request must carry one, a JSON list.
+    fn set_tokens(&self, py: Python<'_>, tokens: &str) -> PyResult<()> {
+        // What a JSON library says of a text that it cannot read repeats parts of it.
+        let tokens: Vec<_> =
+            serde_json::from_str(tokens).map_err(|_| PyValueError::new_err("tokens: not a JSON list of strings"))?;
+        checked(py, self.with(py, |plane| plane.set_tokens(&tokens))?)
+    }
+
+    /// Takes the JSON that `GET /v1/report` answers.
+    fn set_report(&self, py: Python<'_>, report: &str) -> PyResult<()> {
+        checked(py, self.with(py, |plane| plane.set_report(report))?)
+    }
+
     /// Says whether this server wants requests.
     fn set_ready(&self, py: Python<'_>, ready: bool) -> PyResult<()> {
         self.with(py, |plane| plane.set_ready(ready))
@@ -164,6 +177,11 @@ impl Plane {
     /// The metrics in Prometheus' text form.
     fn metrics(&self, py: Python<'_>) -> PyResult<String> {
         self.with(py, |plane| plane.metrics_text())
+    }
+
+    /// What the server has to do, and what each version answered so far, as JSON.
+    fn measurements(&self, py: Python<'_>) -> PyResult<String> {
+        self.with(py, |plane| plane.measurements())
     }
 
     /// Ends everything now; a second call does nothing.

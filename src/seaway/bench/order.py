@@ -48,7 +48,7 @@ class Order:
     """Values of inputs; the others are random."""
     body: Path | None
     """A file with the whole request instead."""
-    log: Path | None
+    log: str | None
     """A file with recorded requests instead."""
     generation: Generation
     metrics: str

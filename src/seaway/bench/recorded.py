@@ -12,29 +12,18 @@ import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from google.protobuf.message import DecodeError
 
 from seaway.bench.request import Request, path_of, rest_body
 from seaway.bench.signature import Model
 from seaway.bench.target import Api
-from seaway.bench.tensors import array_of
 from seaway.errors import InvalidArgument
-from seaway.protos import message
-from seaway.protos.tfrecord import read_tfrecords
+from seaway.protos.tensors import array_of
+from seaway.request_log.entry import KINDS, parse
+from seaway.request_log.reading import read_records
 
 if TYPE_CHECKING:
     import numpy as np
-
-VERBS = {
-    "predict_log": "predict",
-    "classify_log": "classify",
-    "regress_log": "regress",
-    "multi_inference_log": "multi_inference",
-}
-"""The kinds of records that can be sent again, and what sends them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,43 +35,36 @@ class Record:
     request: Any
 
 
-def request_from_log(api: Api, model: Model, path: Path, verb: str = "") -> Request:
-    """Return the requests of a recorded log: a TFRecord of PredictionLog, as warm-up files are.
+def request_from_log(api: Api, model: Model, place: str, verb: str = "") -> Request:
+    """Return the requests of a recorded log in any of its forms: files by path, glob or URL, and warm-up files.
 
     They go to the model, version and signature that are asked for; a signature that is not asked for stays as recorded.
     With a `verb` only the records of that kind are sent.
 
-    Raises:  InvalidArgument - the file cannot be read, holds nothing that can be sent, or several kinds and no verb
+    Raises:  InvalidArgument - it cannot be read, holds nothing that can be sent, or several kinds and no verb
              says which; over REST: a record has no JSON form. DataLoss - it is damaged.
     """
-    records = _chosen(list(_records(path)), str(path), verb)
+    records = _chosen(list(_records(place)), place, verb)
     kind = records[0].verb
     if api == "rest" and kind == "multi_inference":
-        raise InvalidArgument(f"--log {str(path)!r}: REST has no MultiInference; measure a gRPC port with it")
+        raise InvalidArgument(f"--log {place!r}: REST has no MultiInference; measure a gRPC port with it")
     bodies = tuple(_body(api, record, model) for record in records)
-    return Request(path_of(api, model, kind), bodies, 1, f"{len(bodies)} recorded in {path}, in turn")
+    return Request(path_of(api, model, kind), bodies, 1, f"{len(bodies)} recorded in {place}, in turn")
 
 
-def _records(path: Path) -> Iterator[Record]:
-    try:
-        with path.open("rb") as file:
-            for index, record in enumerate(read_tfrecords(file, str(path))):
-                yield _record(record, f"{path}: record {index}")
-    except OSError as err:
-        raise InvalidArgument(f"--log {str(path)!r} cannot be read: {err}") from err
+def _records(place: str) -> Iterator[Record]:
+    for at, record in read_records([place]):
+        yield _record(record, at)
 
 
 def _record(record: bytes, place: str) -> Record:
-    try:
-        log = message("tensorflow.serving.PredictionLog").FromString(record)
-    except DecodeError as err:
-        raise InvalidArgument(f"{place} is no PredictionLog: {err}") from err
+    log = parse(record, place)
     kind = log.WhichOneof("log_type")
-    if kind not in VERBS:
+    if kind not in KINDS:
         raise InvalidArgument(
-            f"{place} is a {kind or 'record of no kind'}, which cannot be sent again; there are: {', '.join(VERBS)}"
+            f"{place} is a {kind or 'record of no kind'}, which cannot be sent again; there are: {', '.join(KINDS)}"
         )
-    return Record(place, VERBS[kind], getattr(log, kind).request)
+    return Record(place, KINDS[kind], getattr(log, kind).request)
 
 
 def _chosen(records: Sequence[Record], path: str, verb: str) -> Sequence[Record]:
@@ -129,8 +111,8 @@ def _arrays(record: Record) -> Mapping[str, np.ndarray[Any, Any]]:
     inputs = record.request.inputs
     try:
         return {name: array_of(inputs[name]) for name in sorted(inputs)}
-    except ValueError as err:
-        raise InvalidArgument(f"{record.place}: {err}") from err
+    except InvalidArgument as err:
+        raise InvalidArgument(f"{record.place}: {err.message}") from err
 
 
 def _example_body(model: Model, record: Record) -> bytes:

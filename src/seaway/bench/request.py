@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from seaway.bench.signature import Dimension, InputSpec, Model
 from seaway.bench.target import Api
-from seaway.bench.tensors import NUMPY_NAMES, STRING
 from seaway.errors import InvalidArgument
 from seaway.protos import message
+from seaway.protos.tensors import ELEMENT_TYPES, NUMPY_NAMES, STRING, put_array
 
 if TYPE_CHECKING:
     import numpy as np
 
+_STRING = ELEMENT_TYPES[STRING].number
 _MAX_ELEMENTS = 1 << 28
 _SMALL = 10
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -132,15 +133,7 @@ def grpc_body(model: Model, arrays: Mapping[str, np.ndarray[Any, Any]]) -> bytes
     if model.version is not None:
         request.model_spec.version.value = model.version
     for name, array in arrays.items():
-        tensor = request.inputs[name]
-        for size in array.shape:
-            tensor.tensor_shape.dim.add(size=size)
-        if array.dtype == object:
-            tensor.dtype = STRING
-            tensor.string_val.extend(array.ravel().tolist())
-        else:
-            tensor.dtype = _DTYPES[array.dtype.name]
-            tensor.tensor_content = array.astype(array.dtype.newbyteorder("<")).tobytes()
+        put_array(request.inputs[name], array)
     return bytes(request.SerializeToString())
 
 
@@ -165,9 +158,6 @@ def describe(array: np.ndarray[Any, Any]) -> str:
     return f"{name}[{','.join(map(str, array.shape))}]"
 
 
-_DTYPES = {name: dtype for dtype, name in NUMPY_NAMES.items()}
-
-
 def _size(spec: InputSpec, axis: int, dimension: Dimension, generation: Generation) -> int:
     if dimension.size >= 0:
         return dimension.size
@@ -189,7 +179,7 @@ def _random(generator: np.random.Generator, spec: InputSpec, generation: Generat
     import numpy as np  # noqa: PLC0415 - as above
 
     shape = shape_of(spec, generation)
-    if spec.dtype == STRING:
+    if spec.dtype == _STRING:
         words = np.empty(shape, dtype=object)
         for index in np.ndindex(*shape):
             words[index] = "".join(_LETTERS[i] for i in generator.integers(0, len(_LETTERS), _WORD_LETTERS)).encode()
@@ -208,7 +198,7 @@ def _converted(spec: InputSpec, value: Any) -> np.ndarray[Any, Any]:
     import numpy as np  # noqa: PLC0415 - as above
 
     try:
-        if spec.dtype != STRING:
+        if spec.dtype != _STRING:
             return np.asarray(value, np.dtype(_numpy_name(spec)))
         texts = np.asarray(value, dtype=object)
         encoded = np.empty(texts.shape, dtype=object)

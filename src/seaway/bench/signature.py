@@ -79,7 +79,8 @@ def inputs_of(definitions: Any, model: Model) -> Sequence[InputSpec]:
     """
     name = model.signature or DEFAULT_SIGNATURE
     if name not in definitions.signature_def:
-        known = ", ".join(sorted(definitions.signature_def)) or "none"
+        # `__saved_model_init_op` is a step of a load, which servers list and nobody calls.
+        known = ", ".join(sorted(each for each in definitions.signature_def if not each.startswith("__"))) or "none"
         raise NotFound(f"model {model.name!r} has no signature {name!r}; it has: {known}; choose with --signature")
     inputs = definitions.signature_def[name].inputs
     return [InputSpec(key, inputs[key].dtype, _shape(inputs[key].tensor_shape)) for key in sorted(inputs)]

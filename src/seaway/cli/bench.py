@@ -51,8 +51,12 @@ def bench(  # noqa: PLR0913, PLR0917 - the options of the verb, which only typer
         typer.Option("--body", metavar="FILE", help="The whole request: a serialized message, or JSON over REST."),
     ] = None,
     log: Annotated[
-        Path | None,
-        typer.Option("--log", metavar="FILE", help="Recorded requests, sent in turn: a TFRecord of PredictionLog."),
+        str | None,
+        typer.Option(
+            "--log",
+            metavar="FILE",
+            help="Recorded requests, sent in turn: a log of requests in any form, by path, glob or URL.",
+        ),
     ] = None,
     method: Annotated[
         str,
@@ -215,7 +219,7 @@ def check_together(  # noqa: PLR0913, PLR0917 - the options that depend on each 
         raise InvalidArgument("--input, --body and --log each say what is sent; keep one of them")
 
 
-def checked_verb(verb: str, body: Path | None, log: Path | None) -> str:
+def checked_verb(verb: str, body: Path | None, log: str | None) -> str:
     """Return the verb; empty when none was given.
 
     Raises:  InvalidArgument - it is none, or a request for it cannot be made from a signature.

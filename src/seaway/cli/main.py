@@ -17,14 +17,25 @@ from typing import Annotated
 
 import typer
 
-from seaway import __version__
+import seaway
+from seaway.cli.alerts import alerts
 from seaway.cli.batching import batching
 from seaway.cli.bench import bench
+from seaway.cli.dashboards import dashboards
+from seaway.cli.deploy.verbs import deployment_verbs
 from seaway.cli.engines import engines
+from seaway.cli.image import image
+from seaway.cli.log import log
 from seaway.cli.models import models
+from seaway.cli.monitor import monitor
 from seaway.cli.operations import operations
 from seaway.cli.predict import predict
+from seaway.cli.query import query
+from seaway.cli.report import report
 from seaway.cli.serve import serve_command
+from seaway.cli.stub import stub
+from seaway.cli.top import top
+from seaway.cli.version import diff, inspect, verify
 from seaway.errors import InvalidArgument, SeawayError
 
 OK = 0
@@ -32,7 +43,7 @@ FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
 
-_HELP = "Serve TensorFlow models over TensorFlow Serving's own gRPC and REST APIs."
+_HELP = "Serve TensorFlow models over TensorFlow Serving's own gRPC and REST APIs, deploy and monitor them."
 _EPILOG = "Exit codes: 0 done, 1 failed while running, 2 asked wrongly, 130 interrupted."
 
 
@@ -52,9 +63,23 @@ def application() -> typer.Typer:
     app.command("models")(models)
     app.command("engines")(engines)
     app.command("predict")(predict)
+    app.command("stub")(stub)
+    app.command("inspect")(inspect)
+    app.command("verify")(verify)
+    app.command("diff")(diff)
     app.command("batching")(batching)
     app.command("bench")(bench)
+    app.command("monitor")(monitor)
+    app.command("top")(top)
+    app.command("query")(query)
+    app.command("report")(report)
+    app.add_typer(alerts(), name="alerts")
+    app.command("dashboards")(dashboards)
     app.add_typer(operations(), name="operations")
+    app.add_typer(log(), name="log")
+    app.add_typer(image(), name="image")
+    for name, verb in deployment_verbs().items():
+        app.command(name)(verb)
     return app
 
 
@@ -83,7 +108,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _print_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"seaway {__version__}")
+        typer.echo(f"seaway {seaway.__version__}")
         raise typer.Exit(OK)
 
 

@@ -1,127 +1,189 @@
-"""`seaway predict`: one prediction from the shell, over REST's columnar form.
+"""`seaway predict`: predictions from the shell, of what was typed or of what lies in files.
 
-Inputs come as JSON text, as a JSON file or as a NumPy file, so that a saved array can be sent without writing a client.
+It owns the options and the order of things; `predict_values` reads files, `predict_output` writes answers, and the
+client does the rest. Values from the shell have no type of their own: they are rounded to what the model takes.
 """
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from seaway.cli.rest import call, server_at
-from seaway.errors import InvalidArgument
+from seaway.cli.predict_output import Form, form_of, printed, written
+from seaway.cli.predict_values import ImageOptions, named_values, read_input, table_values
+from seaway.cli.rest import Refused
+from seaway.errors import InvalidArgument, SeawayError
 
-_JSON_KINDS = "biufSU"
+if TYPE_CHECKING:
+    from seaway.client import Answer, Client
+    from seaway.client.signature import Signature
+
+__all__ = ["predict", "printed", "read_input"]
+
+_Model = Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model.")]
+_Input = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input",
+        metavar="NAME=VALUE",
+        help="JSON, or @FILE with .json, .npy, or an image or a directory of images; once per input.",
+    ),
+]
+_Inputs = Annotated[
+    Path | None,
+    typer.Option("--inputs", metavar="FILE", help="All inputs in one file: .csv (columns), .npz, .json (an object)."),
+]
+_Signature = Annotated[
+    str, typer.Option("--signature", metavar="NAME", help="Signature; the default is serving_default.")
+]
+_Version = Annotated[int | None, typer.Option("--version", metavar="N", help="Version; the default is the latest.")]
+_Label = Annotated[str, typer.Option("--label", metavar="NAME", help="Version label, instead of a version.")]
+_Only = Annotated[list[str] | None, typer.Option("--only", metavar="NAME", help="Answer this output; repeatable.")]
+_Server = Annotated[
+    str,
+    typer.Option(
+        "--server", metavar="ADDRESS", help="HOST:PORT of the REST API, or grpc://HOST:PORT, or an https URL."
+    ),
+]
+_Timeout = Annotated[
+    float, typer.Option("--timeout", metavar="SECONDS", min=0.001, help="Seconds to wait for each answer.")
+]
+_Rows = Annotated[
+    int | None, typer.Option("--batch-rows", metavar="N", min=1, help="Send this many rows at a time; shows progress.")
+]
+_Resize = Annotated[
+    str, typer.Option("--resize", metavar="WxH|model", help="Resize images; `model` takes the size of the signature.")
+]
+_Divide = Annotated[
+    float | None, typer.Option("--divide-by", metavar="NUMBER", help="Divide the values of images, often by 255.")
+]
+_Output = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write there: .json, .csv, .npy or .npz.")
+]
+_Format = Annotated[
+    Literal["json", "csv", "npy", "npz"] | None,
+    typer.Option("--format", help="Form of the answer; the default is that of the file's name, or JSON."),
+]
+_TokenFile = Annotated[Path | None, typer.Option("--token-file", metavar="FILE", help="Bearer token to send.")]
+_CaFile = Annotated[Path | None, typer.Option("--ca-file", metavar="FILE", help="Authorities to trust with TLS.")]
 
 
 def predict(  # noqa: PLR0913, PLR0917 - the options of the verb, which only typer passes
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model.")],
-    inputs: Annotated[
-        list[str],
-        typer.Option("--input", metavar="NAME=VALUE", help="JSON, or @FILE.json, or @FILE.npy; once per input."),
-    ],
-    signature: Annotated[
-        str, typer.Option("--signature", metavar="NAME", help="Signature; the default is serving_default.")
-    ] = "",
-    version: Annotated[
-        int | None, typer.Option("--version", metavar="N", help="Version; the default is the latest.")
-    ] = None,
-    label: Annotated[str, typer.Option("--label", metavar="NAME", help="Version label, instead of a version.")] = "",
-    server: Annotated[
-        str, typer.Option("--server", metavar="HOST:PORT", help="REST API of the server.")
-    ] = "localhost:8501",
-    timeout: Annotated[
-        float, typer.Option("--timeout", metavar="SECONDS", min=0.001, help="Seconds to wait for the answer.")
-    ] = 60.0,
+    model: _Model,
+    inputs: _Input = None,
+    inputs_file: _Inputs = None,
+    signature: _Signature = "",
+    version: _Version = None,
+    label: _Label = "",
+    only: _Only = None,
+    server: _Server = "localhost:8501",
+    timeout: _Timeout = 60.0,
+    batch_rows: _Rows = None,
+    resize: _Resize = "",
+    divide_by: _Divide = None,
+    output: _Output = None,
+    form: _Format = None,
+    token_file: _TokenFile = None,
+    ca_file: _CaFile = None,
 ) -> None:
-    """Send one prediction to a running server and print the outputs as JSON.
+    """Ask a running server for predictions and print the outputs.
 
-    For instance: `seaway predict half_plus_two --input 'x=[1.0, 2.0]'`, or `--input image=@digits.npy`.
-    """
-    body = request_body([read_input(given) for given in inputs], signature)
-    answer = call(server_at(server), predict_path(model, version, label), body, timeout)
-    typer.echo(printed(answer.get("outputs", answer) if isinstance(answer, dict) else answer))
-
-
-def predict_path(model: str, version: int | None, label: str) -> str:
-    """Return the path of the prediction call.
-
-    Raises:  InvalidArgument - both a version and a label are given.
+    For instance: `seaway predict half_plus_two --input 'x=[1.0, 2.0]'`, `--input image=@cat.png --resize model`, or
+    `--inputs rows.csv --batch-rows 256 -o answers.csv`.
     """
     if version is not None and label:
         raise InvalidArgument(f"--version {version} and --label {label!r} are both given; keep one of them")
-    base = f"/v1/models/{quote(model, safe='')}"
-    if label:
-        base += f"/labels/{quote(label, safe='')}"
-    return f"{base}/versions/{version}:predict" if version is not None else f"{base}:predict"
+    chosen_form = form_of(form, output)
+    given = named_values(inputs or [], inputs_file)
+    with _client(server, timeout, token_file, ca_file) as client, _told_as_refused():
+        found = _signature(client, model, {"version": version, "label": label}, signature)
+        values = table_values(given, found, ImageOptions(resize, divide_by))
+        with _progress(values, batch_rows) as (progress, rounds):
+            answer = client.answer(
+                model,
+                values,
+                version=version,
+                label=label,
+                signature=signature,
+                outputs=only or (),
+                timeout_s=timeout * rounds,
+                max_batch_rows=batch_rows,
+                progress=progress,
+            )
+    _write(answer, chosen_form, output)
 
 
-def read_input(given: str) -> tuple[str, Any]:
-    """Return name and JSON value of one `NAME=VALUE`.
+def _client(server: str, timeout_s: float, token_file: Path | None, ca_file: Path | None) -> Client:
+    from seaway.client import Client, Tls  # noqa: PLC0415 - brings numpy, which every other command starts sooner without
 
-    Raises:  InvalidArgument - there is no name, the file cannot be read, or the value is neither JSON nor an array that
-             JSON can hold.
-    """
-    name, equals, value = given.partition("=")
-    if not equals or not name.strip():
-        raise InvalidArgument(f"--input {given!r} has no name; write NAME=VALUE, for instance 'x=[1.0, 2.0]'")
-    if not value.startswith("@"):
-        return name.strip(), _json(value, f"--input {name}")
-    path = Path(value[1:])
+    address = server if ":/" in server or server.startswith(("unix:", "http+unix:")) else f"http://{server}"
+    tls = Tls(ca_file) if ca_file is not None else None
+    return Client(address, timeout_s=timeout_s, check="dtypes", token_file=token_file, tls=tls)
+
+
+def _signature(client: Client, model: str, which: Mapping[str, object], name: str) -> Signature | None:
+    """Return what the model takes; None where the server does not tell, and judges by itself."""
+    from seaway.client.signature import DEFAULT_SIGNATURE  # noqa: PLC0415 - as above
+    from seaway.errors import DeadlineExceeded, Unavailable  # noqa: PLC0415
+
     try:
-        loaded = _array(path) if path.suffix == ".npy" else _json(path.read_text(encoding="utf-8"), str(path))
+        return client.metadata(model, **which).get(name or DEFAULT_SIGNATURE)  # type: ignore[arg-type]
+    except (Unavailable, DeadlineExceeded):
+        raise
+    except SeawayError:
+        return None
+
+
+@contextmanager
+def _told_as_refused() -> Iterator[None]:
+    """Tell what a server refuses from what was asked wrongly here: the exit codes differ."""
+    from seaway.client.exchange import Refusal  # noqa: PLC0415 - as above
+
+    try:
+        yield
+    except InvalidArgument as err:
+        if isinstance(err.__cause__, Refusal):
+            raise Refused(err.message) from err
+        raise
+
+
+@contextmanager
+def _progress(
+    values: Mapping[str, object], batch_rows: int | None
+) -> Iterator[tuple[Callable[[int], None] | None, int]]:
+    """Give what is told of each part, and the number of parts; a bar is shown where somebody looks."""
+    rows = max(map(_rows, values.values()), default=0)
+    rounds = -(-rows // batch_rows) if batch_rows else 1
+    if not batch_rows or not sys.stderr.isatty():
+        yield None, max(rounds, 1)
+        return
+    from rich.console import Console  # noqa: PLC0415 - only where a bar is shown
+    from rich.progress import Progress  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("rows", total=rows)
+        yield (lambda count: bar.advance(task, count)), max(rounds, 1)
+
+
+def _rows(value: object) -> int:
+    shape: tuple[int, ...] | None = getattr(value, "shape", None)
+    if shape is not None:
+        return shape[0] if shape else 0
+    return len(value) if isinstance(value, list) else 0
+
+
+def _write(answer: Answer, form: Form, output: Path | None) -> None:
+    data = written(answer.outputs, form)
+    if output is None:
+        sys.stdout.flush()
+        typer.echo(data, nl=False)
+        return
+    try:
+        output.write_bytes(data)
     except OSError as err:
-        raise InvalidArgument(f"--input {name}: {str(path)!r} cannot be read: {err}") from err
-    return name.strip(), loaded
-
-
-def request_body(inputs: Sequence[tuple[str, Any]], signature: str) -> bytes:
-    """Return the JSON of a columnar request.
-
-    Raises:  InvalidArgument - a name is given twice.
-    """
-    names = [name for name, _ in inputs]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise InvalidArgument(f"--input {repeated[0]} is given more than once; one value per input")
-    request: dict[str, Any] = {"signature_name": signature} if signature else {}
-    return json.dumps(request | {"inputs": dict(inputs)}).encode()
-
-
-def printed(outputs: Any) -> str:
-    """Return outputs as JSON, each named output on its own line."""
-    if not isinstance(outputs, Mapping):
-        return json.dumps(outputs)
-    lines = [f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in outputs.items()]
-    return "{\n" + ",\n".join(lines) + "\n}"
-
-
-def _json(text: str, origin: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as err:
-        raise InvalidArgument(f"{origin}: not JSON: {err}; texts need quotes, files an @ before their name") from err
-
-
-def _array(path: Path) -> Any:
-    import numpy as np  # noqa: PLC0415 - every other command, the server among them, starts sooner without it
-
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as err:
-        raise InvalidArgument(f"{path}: not a NumPy array that can be sent: {err}") from err
-    if array.dtype.kind not in _JSON_KINDS:
-        raise InvalidArgument(f"{path}: an array of {array.dtype} has no JSON form; save numbers, booleans or texts")
-    return _encoded(array.tolist()) if array.dtype.kind == "S" else array.tolist()
-
-
-def _encoded(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_encoded(item) for item in value]
-    return {"b64": base64.b64encode(value).decode()}
+        raise InvalidArgument(f"--output {str(output)!r} cannot be written: {err}") from err

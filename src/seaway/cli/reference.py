@@ -19,6 +19,9 @@ from seaway import _core
 from seaway.cli.main import application
 from seaway.cli.tensorflow_model_server.flags import FLAGS, Flag, effect_here
 from seaway.cli.tensorflow_model_server.mapping import settings_of
+from seaway.deploy.description.json_schema import FILE_NAME as SCHEMA_FILE
+from seaway.deploy.description.json_schema import schema_text
+from seaway.deploy.description.page import page as description_page
 from seaway.settings.declaration import Setting
 from seaway.settings.effective import SETTINGS_FILE_VARIABLE
 from seaway.settings.server import ServerSettings, all_settings
@@ -33,6 +36,8 @@ def pages() -> Mapping[str, str]:
         "flags.md": flags_page(),
         "metrics.md": metrics_page(json.loads(_core.metrics_catalogue())),
         "cli.md": cli_page(),
+        "seaway-yaml.md": description_page(_GENERATED),
+        SCHEMA_FILE: schema_text(),
     }
 
 
@@ -139,8 +144,9 @@ rest_port = 8501
 ```
 
 `seaway serve --show-settings …` prints the values that hold and where each comes from, and ends. An empty variable
-counts as not set. Lists are arrays in the file and separated by commas elsewhere. Switches are `true` or `false`, and
-`--name` or `--no-name` as flags."""
+counts as not set. Variables named under `also` are read by other programs too: they count after Seaway's own, and what
+they say that Seaway cannot do is left out with a warning. Lists are arrays in the file and separated by commas
+elsewhere. Switches are `true` or `false`, and `--name` or `--no-name` as flags."""
 
 
 def _group_doc(group: str) -> str:
@@ -154,6 +160,7 @@ def _setting_entry(setting: Setting) -> str:
     facts += [f"allowed: {_escaped(setting.bounds)}"] if setting.bounds else []
     facts += [f"flag: `{declaration.flag}`"] if declaration.flag else ["flag: none"]
     facts += [f"variable: `{declaration.env}`"]
+    facts += [f"also: {', '.join(f'`{name}`' for name in declaration.standard)}"] if declaration.standard else []
     facts += [f"TensorFlow Serving: `--{declaration.tensorflow_serving}`"] if declaration.tensorflow_serving else []
     return f"### {setting.path}\n\n{declaration.doc}\n\n" + "\n".join(f"- {fact}" for fact in facts)
 

@@ -12,10 +12,11 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from seaway.cli.beside import monitored
 from seaway.errors import InvalidArgument
 from seaway.settings.consistency import check
 from seaway.settings.declaration import Setting
@@ -23,12 +24,16 @@ from seaway.settings.effective import SETTINGS_FILE_VARIABLE, Effective, load, s
 from seaway.settings.logging import set_up
 from seaway.settings.server import ServerSettings, all_settings
 
+if TYPE_CHECKING:
+    from seaway.serving.server import Beside
+
 _BASE_PATH = "models.model_base_path"
 _LOG = logging.getLogger("seaway.cli")
 
 _DOC = f"""Serve one model, or the models that a config file lists.
 
-PATH is the directory of one model, with one numbered directory per version: `seaway serve models/half_plus_two`.
+PATH is the directory or URL of one model, with one numbered directory per version: `seaway serve models/half_plus_two`,
+`seaway serve s3://bucket/half_plus_two`.
 Several models are listed in a ModelServerConfig: `seaway serve --config config.cfg`.
 
 Every option can also be a variable or stand in a settings file; an option wins over a variable, a variable over the
@@ -57,14 +62,14 @@ def serve_command() -> Callable[..., None]:
     return serve
 
 
-def start(settings: ServerSettings) -> int:
-    """Run a server until it ends and return the exit code of the process.
+def start(settings: ServerSettings, beside: Beside | None = None) -> int:
+    """Run a server until it ends and return the exit code of the process; `beside` runs with it.
 
     Raises:  SeawayError, OSError - the server could not start.
     """
     from seaway.serving.server import run  # noqa: PLC0415 - `seaway models` needs neither the plane nor its start-up time
 
-    return run(settings)
+    return run(settings, beside=beside)
 
 
 def _load(flags: dict[str, str], path: str | None, settings_file: Path | None) -> Effective:
@@ -80,13 +85,13 @@ def _load(flags: dict[str, str], path: str | None, settings_file: Path | None) -
 def _run(effective: Effective) -> int:
     check(effective.settings)
     set_up(effective.settings.logging, sys.stderr)
-    for warning in effective.misspelled_variables:
+    for warning in effective.warnings:
         _LOG.warning(warning)
-    return start(effective.settings)
+    return start(effective.settings, monitored)
 
 
 def _own_parameters() -> list[inspect.Parameter]:
-    path = typer.Argument(metavar="PATH", help="Directory of one model.", show_default=False)
+    path = typer.Argument(metavar="PATH", help="Directory or URL of one model.", show_default=False)
     settings = typer.Option("--settings", metavar="FILE", help="Settings file in TOML form.")
     show = typer.Option("--show-settings", help="Print the effective settings and where each came from, and end.")
     return [

@@ -13,26 +13,11 @@ from types import MappingProxyType
 import numpy as np
 
 from seaway.engines.engine import Array
+from seaway.protos.tensors import NUMPY_NAMES
 
 STRING = 7
 
-_NAMES = {
-    1: "float32",
-    2: "float64",
-    3: "int32",
-    4: "uint8",
-    5: "int16",
-    6: "int8",
-    STRING: "object",
-    8: "complex64",
-    9: "int64",
-    10: "bool",
-    17: "uint16",
-    18: "complex128",
-    19: "float16",
-    22: "uint32",
-    23: "uint64",
-}
+_NAMES = {**NUMPY_NAMES, STRING: "object"}
 
 NUMPY = MappingProxyType({number: np.dtype(name) for number, name in _NAMES.items()})
 """The numpy type of each element type; strings are objects."""

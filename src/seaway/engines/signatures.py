@@ -92,6 +92,14 @@ def saved_model_signatures(path: Path, tags: Sequence[str]) -> Any:
     raise NotFound(f"{file} has no graph with the tags {{{', '.join(tags)}}}; it has: {there or 'none'}")
 
 
+def is_internal(name: str) -> bool:
+    """Tell whether a signature is a step of a load, which metadata lists as TensorFlow Serving does and nobody calls.
+
+    Source:  tensorflow/cc/saved_model/constants.h, kSavedModelInitOpSignatureKey
+    """
+    return name.startswith(_INTERNAL_PREFIX)
+
+
 def check_shapes(signature: Signature, inputs: Mapping[str, Array]) -> None:
     """Refuse inputs that do not fit the shapes of their signature.
 
@@ -118,7 +126,7 @@ def shown_shape(shape: Sequence[int]) -> str:
 def _public_signatures(graph: Any) -> Any:
     whole = message("tensorflow.serving.SignatureDefMap")()
     for name, entry in graph.signature_def.items():
-        if not name.startswith(_INTERNAL_PREFIX):
+        if not is_internal(name):
             whole.signature_def[name].CopyFrom(entry)
     return whole
 

@@ -6,7 +6,7 @@ Source: tensorflow/core/lib/io/record_reader.cc.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 import google_crc32c
@@ -49,3 +49,14 @@ def masked_crc(data: bytes) -> int:
     """
     crc = int(google_crc32c.value(data))
     return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & 0xFFFFFFFF
+
+
+def write_tfrecords(file: BinaryIO, records: Iterable[bytes]) -> None:
+    """Write records as an uncompressed TFRecord file.
+
+    Source: tensorflow/core/lib/io/record_writer.cc.
+    """
+    for record in records:
+        length = len(record).to_bytes(8, "little")
+        file.write(length + struct.pack("<I", masked_crc(length)))
+        file.write(record + struct.pack("<I", masked_crc(record)))

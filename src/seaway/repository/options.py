@@ -11,6 +11,20 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class UrlOptions:
+    """How model stores that are URLs are looked at, where every look is a question to somebody else."""
+
+    poll_wait_s: float = 10.0
+    """Seconds between two looks where directories are looked at again."""
+    longest_wait_s: float = 60.0
+    """Upper bound of the pause between looks at a store that does not answer; it doubles up to there."""
+    list_timeout_s: float = 30.0
+    """The longest time of one look."""
+    fetch_timeout_s: float = 3600.0
+    """The longest time that the files of one version may take to come."""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceOptions:
     """How often, and how carefully, directories are looked at."""
 
@@ -20,6 +34,7 @@ class SourceOptions:
     """A complete version directory must lie unchanged this long before it is loaded."""
     incomplete_s: float = 10.0
     """A directory without a whole model in it is tried, and refused with a reason, after lying unchanged this long."""
+    urls: UrlOptions = UrlOptions()
 
 
 @dataclass(frozen=True, slots=True)

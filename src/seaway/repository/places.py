@@ -28,8 +28,9 @@ def ends_at_s(record: Record, options: ManagerOptions) -> float | None:
     """Return when the load or unload that runs is no longer waited for; None when none runs."""
     if record.busy_since_s is None:
         return None
-    loading = record.state is State.LOADING
-    return record.busy_since_s + (options.load_timeout_s if loading else options.unload_timeout_s)
+    if record.state is State.LOADING:
+        return record.busy_since_s + record.version.fetch_timeout_s + options.load_timeout_s
+    return record.busy_since_s + options.unload_timeout_s
 
 
 def next_due_s(now_s: float, records: Iterable[Record], options: ManagerOptions) -> float | None:

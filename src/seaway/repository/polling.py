@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from seaway import errors
 from seaway.clock import Clock
+from seaway.repository.absence import absence
 from seaway.repository.executor import Executor
 from seaway.repository.options import SourceOptions
 from seaway.repository.source import Look, Source
@@ -95,20 +96,23 @@ class Poller:
             if self._watched.get(watched.config.name) is not watched:
                 continue  # configured anew or removed while we looked
             watched.is_looking, watched.is_looked_at = False, True
-            watched.due_s = self._next_look_s(look)
-            _note(watched, look.problem)
+            next_look_s = self._next_look_s(look)
+            watched.due_s = None if next_look_s is None else self._clock.now() + next_look_s
+            _note(watched, look.problem, next_look_s)
             on_look(watched.config, look)
 
     def _next_look_s(self, look: Look) -> float | None:
-        now = self._clock.now()
         wait_s, settle_s = self._options.file_system_poll_wait_s, max(self._options.settle_s, 0.05)
+        if wait_s > 0 and look.wait_s is not None:
+            wait_s = look.wait_s
         if look.is_settling:
-            return now + (min(wait_s, settle_s) if wait_s > 0 else settle_s)
-        return now + wait_s if wait_s > 0 else None
+            return min(wait_s, settle_s) if wait_s > 0 else settle_s
+        return wait_s if wait_s > 0 else None
 
 
-def _note(watched: Watched, problem: errors.SeawayError | None) -> None:
+def _note(watched: Watched, problem: errors.SeawayError | None, next_look_s: float | None) -> None:
     before = watched.problem.message if watched.problem else ""
     if problem and problem.message != before:
-        log.warning("%s", problem.message)
+        level, said = absence(problem, next_look_s)
+        log.log(level, "%s", said)
     watched.problem = problem

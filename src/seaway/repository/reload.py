@@ -16,6 +16,7 @@ from seaway.repository.labels import unassigned_label
 from seaway.repository.servable_state_monitor import Outcome
 from seaway.repository.snapshot import RepositoryView
 from seaway.settings.model_config import EntryProblem, ModelConfig, ModelList
+from seaway.stores.url import shown
 
 
 class ChangeKind(Enum):
@@ -35,7 +36,7 @@ class Change:
 
     def __str__(self) -> str:
         """Name it for the log."""
-        return f"{self.kind.value} model {self.config.name!r} ({self.config.base_path})"
+        return f"{self.kind.value} model {self.config.name!r} ({shown(self.config.base_path)})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Protocol
 from seaway import errors
 from seaway.repository.ids import ServableId
 from seaway.settings.model_config import ModelConfig
+from seaway.stores.tree import Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,10 @@ class AspiredVersion:
     """Changes when the files change: a version that failed is tried again then."""
     size_bytes: int = 0
     """Size of its files together."""
+    tree: Tree | None = None
+    """What has to be fetched to be at `path`; None for a directory."""
+    fetch_timeout_s: float = 0.0
+    """Time that fetching it may take, before the time of its load begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,8 @@ class Look:
     """Something there is still changing: look again soon."""
     problem: errors.SeawayError | None = None
     """Why there is nothing to serve, in words for the operator."""
+    wait_s: float | None = None
+    """When to look again; None leaves that to whoever looks. Nobody looks again who was told to look once."""
 
 
 class Source(Protocol):

@@ -18,10 +18,11 @@ from pathlib import Path
 from seaway import errors
 from seaway._core import Plane, StatusError
 from seaway.clock import Clock
+from seaway.engines.signatures import is_internal
 from seaway.errors import SeawayError
+from seaway.proof.warmup import read_warmup_records
 from seaway.repository.ids import ServableId
 from seaway.serving.served import Joining, Served, ServedVersions
-from seaway.serving.warmup import read_warmup_records
 from seaway.settings.batching import Batching
 from seaway.settings.batching_parameters import (
     MODEL_FILE,
@@ -63,7 +64,7 @@ class BatchingRules:
 def prove_batching(plane: Plane, channel: int, id_: ServableId, path: Path) -> Proofs:
     """Find out which signatures of a loaded version may have requests joined, and allow it there.
 
-    Returns for each signature None, or why its requests run by themselves.
+    Returns for each signature that can be called None, or why its requests run by themselves.
 
     Raises:  SeawayError - the channel is closed.
     """
@@ -73,9 +74,10 @@ def prove_batching(plane: Plane, channel: int, id_: ServableId, path: Path) -> P
         log.debug("%s: the proof goes without warm-up records: %s", id_, err)
         records = []
     try:
-        proofs: Proofs = json.loads(plane.prove_batching(channel, records, _PROOF_TIMEOUT_S))
+        proven: Proofs = json.loads(plane.prove_batching(channel, records, _PROOF_TIMEOUT_S))
     except StatusError as err:
         raise errors.from_code(err.code, err.message) from err
+    proofs = {name: why_not for name, why_not in proven.items() if not is_internal(name)}
     for name, why_not in proofs.items():
         if why_not is not None:
             log.info("%s: requests for signature %r run by themselves: %s", id_, name, why_not)
@@ -110,6 +112,16 @@ class BatchingAdmin:
                 if served.id.name == model:
                     self._give(served, rules)
         log.info("model %r: batching parameters set by a call to %s", model, json.dumps(rules))
+        self._changed()
+
+    def forget_call(self, model: str) -> None:
+        """Have a model's files and settings count again, for the versions that are loaded too."""
+        with self._lock:
+            if self._by_call.pop(model, None) is None:
+                return
+            for served in self._served.all():
+                if served.id.name == model:
+                    self._give(served, served.rules)
         self._changed()
 
     def set_by_file(self, served: Served, rules: Rules) -> None:

@@ -65,7 +65,7 @@ class EnginePlans:
 
     def candidates(self, version: AspiredVersion) -> tuple[str, ...]:
         """Return the engines to try in place of the first of the version's plan."""
-        if self._preferences.engine != AUTO or self._kept is None:
+        if self._of(version).engine != AUTO or self._kept is None:
             return ()
         plan = self.plan(version)
         return (
@@ -86,9 +86,10 @@ class EnginePlans:
     def plan(self, version: AspiredVersion) -> EnginePlan:
         """Return the engines for a version; with trials this reads its files, once for each state they have."""
         files = model_files(version.path)
-        engines = choose(self._preferences, files, self._usable)
-        is_unproven = self._preferences.engine == AUTO and is_stand_in(engines[0], files)
-        if self._preferences.engine != AUTO or self._kept is None or is_unproven:
+        preferences = self._of(version)
+        engines = choose(preferences, files, self._usable)
+        is_unproven = preferences.engine == AUTO and is_stand_in(engines[0], files)
+        if preferences.engine != AUTO or self._kept is None or is_unproven:
             return EnginePlan(engines, is_unproven=is_unproven)
         place = (version.id, str(version.path), version.fingerprint)
         with self._lock:
@@ -116,6 +117,11 @@ class EnginePlans:
         why = f"{decision.base} is back: {engine} was chosen, and {error.message}"
         log.error("%s: %s", version.id, why)
         self.decided(version, Decision(decision.base, decision.base, why, decision.tried, decision.decided_at_s), True)
+
+    def _of(self, version: AspiredVersion) -> Preferences:
+        """Return the preferences for a version: its model's own engine, where it has one."""
+        own = version.model.engine
+        return replace(self._preferences, engine=own) if own else self._preferences
 
     def _looked_up(self, version: AspiredVersion, natural: tuple[str, ...], kept: Decisions) -> EnginePlan:
         try:

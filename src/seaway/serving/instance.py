@@ -23,9 +23,9 @@ from pathlib import Path
 from seaway import errors
 from seaway._core import Plane, StatusError
 from seaway.engines.engine import EngineOptions
+from seaway.proof.warmup import read_warmup_records
 from seaway.repository.ids import ServableId
 from seaway.serving.batching import Proofs, prove_batching
-from seaway.serving.warmup import read_warmup_records
 from seaway.serving.workers import Workers
 from seaway.settings.batching_parameters import Rules
 from seaway.worker.control import LoadRequest

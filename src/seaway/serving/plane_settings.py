@@ -8,16 +8,19 @@ from __future__ import annotations
 import json
 
 from seaway.serving.plane_operations import plane_operations
+from seaway.serving.plane_tracing import plane_tracing
 from seaway.settings.certificates import read_certificates
 from seaway.settings.cores import usable_cores
 from seaway.settings.network import OFF, Network
+from seaway.settings.secret import Secret
 from seaway.settings.server import ServerSettings
 
 
-def plane_settings(settings: ServerSettings) -> str:
-    """Return the document.
+def plane_settings(settings: ServerSettings, tokens: tuple[Secret, ...] = ()) -> str:
+    """Return the document; `tokens` are those that a request needs one of.
 
-    Raises:  InvalidArgument - a certificate file cannot be read, or webhooks are on without what they need.
+    Raises:  InvalidArgument - a certificate file cannot be read, or webhooks are on without what they need, or
+             what is said about traces cannot be read.
     """
     network = settings.network
     return json.dumps(
@@ -36,6 +39,10 @@ def plane_settings(settings: ServerSettings) -> str:
             "reflection": network.reflection,
             "operations": plane_operations(settings.operations, usable_cores()),
             "admin_calls": network.admin_calls,
+            "request_log": _request_log(settings),
+            "access_log": {"path": settings.access_log.path, "sampling": settings.access_log.sampling},
+            "tracing": plane_tracing(settings.tracing),
+            **({"tokens": [token.reveal() for token in tokens]} if tokens else {}),
         }
     )
 
@@ -46,6 +53,19 @@ def _limits(network: Network) -> dict[str, int]:
         "max_decompressed_bytes": network.max_decompressed_bytes,
         "rest_timeout_ms": network.rest_timeout_ms,
         "header_read_timeout_ms": network.header_read_timeout_ms,
+    }
+
+
+def _request_log(settings: ServerSettings) -> dict[str, object]:
+    request_log = settings.request_log
+    return {
+        "max_file_bytes": request_log.max_file_bytes,
+        "max_file_records": request_log.max_file_records,
+        "max_file_age_ms": int(request_log.max_file_age_s * 1000),
+        "max_total_bytes": request_log.max_total_bytes,
+        "queue_bytes": request_log.queue_bytes,
+        "mask": request_log.mask,
+        "saved_model_tags": settings.engine.saved_model_tags,
     }
 
 

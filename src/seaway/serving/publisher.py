@@ -6,7 +6,7 @@ import logging
 import threading
 
 from seaway._core import Plane, StatusError
-from seaway.repository.routes import routes_json
+from seaway.repository.routes import WritePrefix, routes_json
 from seaway.repository.snapshot import RepositoryView
 from seaway.serving.served import ServedVersions
 
@@ -16,8 +16,9 @@ log = logging.getLogger(__name__)
 class Publisher:
     """Publishes at every change of a state, and again when what is shown beside the states has changed."""
 
-    def __init__(self, plane: Plane, served: ServedVersions) -> None:
-        """Publish nothing yet."""
+    def __init__(self, plane: Plane, served: ServedVersions, write_prefix: WritePrefix = str) -> None:
+        """Publish nothing yet; `write_prefix` says where the plane writes the log of a prefix."""
+        self._write_prefix = write_prefix
         self._plane = plane
         self._served = served
         self._lock = threading.Lock()
@@ -36,7 +37,7 @@ class Publisher:
             self._publish()
 
     def _publish(self) -> None:
-        routes = routes_json(self._view, self._served.channels(), self._served.shown())
+        routes = routes_json(self._view, self._served.channels(), self._served.shown(), self._write_prefix)
         if routes == self._last:
             return
         try:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from seaway import errors
@@ -22,10 +22,11 @@ from seaway.repository.source import AspiredVersion
 from seaway.serving.batching import BatchingAdmin, BatchingRules
 from seaway.serving.engine_plan import EnginePlans
 from seaway.serving.instance import Brought, Instance, Place
+from seaway.serving.proving import asker, prove
 from seaway.serving.served import Served, ServedVersions
-from seaway.serving.trial.recorded import prove_recorded
 from seaway.serving.workers import Workers
 from seaway.settings.batching_parameters import Rules
+from seaway.settings.models import Proof
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,8 @@ class Site:
     engines: EnginePlans
     publish: Callable[[], None]
     """Has the plane's routes follow what is served; has done so when it returns."""
+    proof: Proof = "require"
+    """What becomes of a version whose recorded answers do not come out again."""
 
 
 class ServableLoader:
@@ -114,8 +117,9 @@ class ServableLoader:
         try:
             rules = self._site.batching_admin.rules(self._version.id.name, configured)
             brought = instance.bring_up(rules)
-            proof = prove_recorded(self._site.plane, brought.channel, self._version.path) if is_unproven else ""
-            served = self._served_as(instance, brought, configured, proof)
+            ask = asker(self._site.plane, brought.channel)
+            proof = prove(self._site.proof, ask, self._version.path, is_stand_in=is_unproven)
+            served = replace(self._served_as(instance, brought, configured, proof), is_stand_in=is_unproven)
             with self._lock:
                 if self._is_cancelled or self._instance is not instead_of:
                     raise errors.Cancelled(f"{self._version.id} is no longer wanted")

@@ -37,7 +37,9 @@ class Served:
     switch: Callable[[str], None]
     """Has another engine answer for the version; raises SeawayError and changes nothing where it cannot."""
     proof: str = ""
-    """What is known of the answers of an engine that stands in for TensorFlow."""
+    """What the replay of its recorded answers came to; empty where none are binding."""
+    is_stand_in: bool = False
+    """Whether its engine stands in for TensorFlow, which is not installed."""
 
     @property
     def id(self) -> ServableId:
@@ -131,6 +133,11 @@ class ServedVersions:
         with self._lock:
             return self._served.get(servable)
 
+    def loaded(self) -> dict[ServableId, tuple[Served, WorkerStats | None]]:
+        """Return every loaded version and what its process was last seen to use."""
+        with self._lock:
+            return {each.id: (each, self._stats.get(each.worker.pid)) for each in self._served.values()}
+
     def shown(self) -> dict[ServableId, dict[str, object]]:
         """Return what the list of models says of each loaded version beside its state."""
         with self._lock:
@@ -162,6 +169,8 @@ def _shown(
         "load_seconds": round(served.load_seconds, 3),
         "batching": _batching_shown(joining),
     }
+    if served.proof:
+        shown["proof"] = served.proof
     if choice is not None:
         shown["engine_choice"] = choice
     if stats is not None:

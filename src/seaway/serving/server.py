@@ -13,12 +13,15 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import FrameType
 
 from seaway.clock import Clock, SystemClock
 from seaway.serving.assembly import Server, assemble
 from seaway.settings.server import ServerSettings
+from seaway.stores.url import is_remote
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +30,12 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _JOIN_S = 0.2
 
 
-def run(settings: ServerSettings, clock: Clock | None = None) -> int:
-    """Serve until a signal comes; return the exit code of the process.
+Beside = Callable[[ServerSettings, Mapping[str, str | None]], AbstractContextManager[None]]
+"""What else runs while a server does, given where it listens."""
+
+
+def run(settings: ServerSettings, clock: Clock | None = None, beside: Beside | None = None) -> int:
+    """Serve until a signal comes; return the exit code of the process. `beside` is entered once it listens.
 
     Raises:  SeawayError - the settings, the list of models or TensorFlow cannot be used; OSError - an address is taken.
     """
@@ -40,7 +47,8 @@ def run(settings: ServerSettings, clock: Clock | None = None) -> int:
             addresses = server.start()
             _announce(addresses, settings.network.ports_file)
             threading.Thread(target=_become_ready, args=(server,), name="start", daemon=True).start()
-            _wait(stop)
+            with beside(settings, addresses) if beside else nullcontext():
+                _wait(stop)
             log.info("stopping: draining for up to %.0f s; a second signal ends it now", settings.drain.drain_timeout_s)
         finally:
             # In a thread of its own: a signal is only seen while the main thread runs Python.
@@ -58,14 +66,30 @@ def _wait(stop: threading.Event) -> None:
 
 
 def _become_ready(server: Server) -> None:
-    """Wait until every model serves or has failed once, then want requests."""
+    """Wait until every model serves or has failed once, then want requests.
+
+    A server that follows a decision waits until all of it is served: there is another one to go on with meanwhile.
+    """
+    if server.following is not None:
+        if server.following.wait_until_served(server.stopping):
+            server.set_ready(True)
+            log.info("ready: replica %s serves what was decided", server.following.replica)
+        return
     models = server.models.models
-    outcomes = server.repository.wait_until_tried(models, server.settings.models.load_timeout_s)
+    outcomes = server.repository.wait_until_tried(models, _longest_start_s(server))
     failed = {name: outcome.error for name, outcome in sorted(outcomes.items()) if outcome.error is not None}
+    view = server.repository.view()
     for name, error in failed.items():
-        log.error("model %r is not served: %s: %s", name, error.name, error.message)
-    server.plane.set_ready(True)
+        if name not in view or view[name].problem is None:  # What is not found was told by the look for it.
+            log.error("model %r is not served: %s: %s", name, error.name, error.message)
+    server.set_ready(True)
     log.info("ready: %d of %d models are served", len(outcomes) - len(failed), len(outcomes))
+
+
+def _longest_start_s(server: Server) -> float:
+    """Return how long the models may take until each has been tried: a load, and a fetch where one comes first."""
+    load_s, fetch_s = server.settings.models.load_timeout_s, server.settings.model_store.fetch_timeout_s
+    return load_s + fetch_s if any(is_remote(model.base_path) for model in server.models.models) else load_s
 
 
 def _announce(addresses: dict[str, str | None], ports_file: str) -> None:

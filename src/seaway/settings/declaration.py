@@ -32,6 +32,7 @@ class Declaration:
     pattern: str
     expects: str
     tensorflow_serving: str
+    standard: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +76,18 @@ def setting(  # noqa: PLR0913 - a declaration names everything about one setting
     pattern: str = "",
     expects: str = "",
     tensorflow_serving: str = "",
+    standard: tuple[str, ...] = (),
 ) -> Any:
     """Declare a dataclass field as a setting; `env` follows from the flag unless it is given.
 
     `pattern` must match the whole text of a value and `expects` says in words what it asks for;
-    `tensorflow_serving` is the flag of tensorflow_model_server that sets the same thing.
+    `tensorflow_serving` is the flag of tensorflow_model_server that sets the same thing, and `standard` are variables
+    that set it in every program, the first that is set before the others.
     """
     variable = env or "SEAWAY_" + flag.removeprefix("--").replace("-", "_").upper()
-    declaration = Declaration(doc, flag, variable, unit, at_least, at_most, pattern, expects, tensorflow_serving)
+    declaration = Declaration(
+        doc, flag, variable, unit, at_least, at_most, pattern, expects, tensorflow_serving, standard
+    )
     return field(default=default, metadata={_KEY: declaration})
 
 

@@ -1,5 +1,9 @@
 """What holds in the end: flags over environment over settings file over defaults, and where each value came from.
 
+In the environment a variable of Seaway's own is over one that every program reads (OpenTelemetry's). What the second
+says was not meant for Seaway alone, so a value that is not allowed is left out with a warning and does not end the
+start.
+
 `load` is pure apart from reading the one settings file it is given: the environment and the flags are arguments, so
 that tests need neither. The origin of every value is kept, because "why is it 8501?" must have an answer on request.
 """
@@ -12,11 +16,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from seaway.errors import InvalidArgument
 from seaway.settings import settings_file
 from seaway.settings.declaration import Setting
 from seaway.settings.secret import Secret
 from seaway.settings.server import ServerSettings, all_settings
 from seaway.settings.values import from_text
+from seaway.stores.url import without_user
 
 SETTINGS_FILE_VARIABLE = "SEAWAY_SETTINGS"
 """The variable that names the settings file when the flag `--settings` does not."""
@@ -27,11 +33,20 @@ _DEFAULT = "default"
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """The settings that hold, the origin of each by its path, and warnings about variables that are nearly ours."""
+    """The settings that hold, the origin of each by its path, and warnings about variables.
+
+    `misspelled_variables` are nearly ours; `ignored_variables` are every program's and say what Seaway cannot do.
+    """
 
     settings: ServerSettings
     origins: Mapping[str, str]
     misspelled_variables: tuple[str, ...]
+    ignored_variables: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """All that the log should say of variables."""
+        return self.misspelled_variables + self.ignored_variables
 
 
 def load(flags: Mapping[str, str], environment: Mapping[str, str], file: Path | None = None) -> Effective:
@@ -45,11 +60,14 @@ def load(flags: Mapping[str, str], environment: Mapping[str, str], file: Path | 
     if file is None and environment.get(SETTINGS_FILE_VARIABLE):
         file = Path(environment[SETTINGS_FILE_VARIABLE])
     in_file = settings_file.read(file, settings) if file else {}
-    chosen = {setting.path: _choose(setting, flags, environment, in_file) for setting in settings}
+    ignored: list[str] = []
+    standard = _standard(settings, environment, ignored)
+    chosen = {setting.path: _choose(setting, flags, environment, {**in_file, **standard}) for setting in settings}
     return Effective(
         build({path: written.value for path, written in chosen.items()}),
         {path: written.origin for path, written in chosen.items()},
         _misspelled_variables(environment, settings),
+        tuple(ignored),
     )
 
 
@@ -90,7 +108,7 @@ def _choose(
     setting: Setting,
     flags: Mapping[str, str],
     environment: Mapping[str, str],
-    in_file: Mapping[str, settings_file.Written],
+    below: Mapping[str, settings_file.Written],
 ) -> settings_file.Written:
     variable = setting.declaration.env
     if setting.path in flags:
@@ -98,7 +116,25 @@ def _choose(
         return settings_file.Written(from_text(setting, flags[setting.path], origin), f"flag {origin}")
     if environment.get(variable):
         return settings_file.Written(from_text(setting, environment[variable], variable), f"variable {variable}")
-    return in_file.get(setting.path) or settings_file.Written(setting.default, _DEFAULT)
+    return below.get(setting.path) or settings_file.Written(setting.default, _DEFAULT)
+
+
+def _standard(
+    settings: Iterable[Setting], environment: Mapping[str, str], ignored: list[str]
+) -> dict[str, settings_file.Written]:
+    """Return what variables of every program say, by path; warnings about those that are left out go to `ignored`."""
+    found: dict[str, settings_file.Written] = {}
+    for setting in settings:
+        variable = next((name for name in setting.declaration.standard if environment.get(name)), None)
+        if variable is None:
+            continue
+        try:
+            value = from_text(setting, environment[variable], variable)
+        except InvalidArgument as err:
+            ignored.append(f"{err.message}; {variable} is left out")
+        else:
+            found[setting.path] = settings_file.Written(value, f"variable {variable}")
+    return found
 
 
 def _misspelled_variables(environment: Mapping[str, str], settings: Iterable[Setting]) -> tuple[str, ...]:
@@ -119,7 +155,7 @@ def _toml(value: Any) -> str:
         case Secret():
             return f'"{value}"' if value else '""'
         case str():
-            return _quoted(value)
+            return _quoted(without_user(value))
         case tuple():
             return "[" + ", ".join(_quoted(item) for item in value) + "]"
         case _:

@@ -18,10 +18,15 @@ from urllib.parse import urlsplit
 from google.protobuf import text_format
 
 from seaway import errors, protos
+from seaway.fleet.published import Traffic
+from seaway.settings.log_prefix import checked_prefix, is_url
+from seaway.stores.url import shown
 
 MESSAGE = "tensorflow.serving.ModelServerConfig"
 TENSORFLOW = "tensorflow"
 _DEPRECATED_MODEL_TYPES = {1: TENSORFLOW}
+LOG_FILE = "file"
+"""The type of log collector that writes files, and the one that a config without a type means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,15 @@ class SpecificVersions:
     versions: frozenset[int]
 
 
+@dataclass(frozen=True, slots=True)
+class RequestLog:
+    """Where a share of a model's requests is written to."""
+
+    prefix: str
+    """What the paths or the URLs of the files begin with."""
+    sampling_rate: float
+
+
 VersionPolicy: TypeAlias = LatestVersions | AllVersions | SpecificVersions
 
 
@@ -58,6 +72,12 @@ class ModelConfig:
     version_labels: Mapping[str, int] = field(default_factory=dict)
     isolation: str = "process"
     """`process`: a worker for each version; `shared`: one worker for many small models."""
+    engine: str = ""
+    """The engine of this model; the server's own setting where it is empty."""
+    traffic: Traffic | None = None
+    """How requests without version or label are spread; all go to the highest version where it is None."""
+    request_log: RequestLog | None = None
+    """Where requests are logged; none are where it is None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +158,7 @@ def read_model_list(message: Any, root: Path | None = None) -> ModelList:
             models.append(_model(entry, root))
         except errors.SeawayError as err:
             problems.setdefault(entry.name, EntryProblem(entry.name, err, entry.model_platform))
-    warnings = tuple(_warning(entry.name) for entry in entries if entry.HasField("logging_config"))
+    warnings = tuple(warning for entry in entries for warning in _warnings(entry))
     return ModelList(tuple(models), tuple(problems.values()), warnings)
 
 
@@ -162,7 +182,7 @@ def _check_list_rules(entry: Any, repeated: set[str], mixed: bool) -> None:
 
 def _model(entry: Any, root: Path | None) -> ModelConfig:
     if not entry.name:
-        raise errors.InvalidArgument(f'a model with base_path {entry.base_path!r} has no name; add name: "..."')
+        raise errors.InvalidArgument(f'a model with base_path {shown(entry.base_path)!r} has no name; add name: "..."')
     if not entry.base_path:
         raise errors.InvalidArgument(f'model {entry.name!r} has no base_path; add base_path: "/..."')
     return ModelConfig(
@@ -171,6 +191,7 @@ def _model(entry: Any, root: Path | None) -> ModelConfig:
         platform=_platform(entry),
         version_policy=_version_policy(entry),
         version_labels=dict(entry.version_labels),
+        request_log=_request_log(entry, root),
     )
 
 
@@ -222,5 +243,35 @@ def _mixes_paths(paths: Iterable[str]) -> bool:
     return len({_is_relative(path) for path in paths if path}) > 1
 
 
-def _warning(name: str) -> str:
-    return f"model {name!r}: logging_config has no effect, requests are not logged"
+def _request_log(entry: Any, root: Path | None) -> RequestLog | None:
+    """Read `logging_config`; None where nothing would be logged."""
+    rate, collector = entry.logging_config.sampling_config.sampling_rate, entry.logging_config.log_collector_config
+    if not 0 <= rate <= 1:
+        raise errors.InvalidArgument(f"model {entry.name!r} has the sampling_rate {rate}; it is a share, 0 to 1")
+    if rate == 0 or not _writes_files(collector):
+        return None
+    prefix = checked_prefix(entry.name, collector.filename_prefix)
+    if not is_url(prefix) and not prefix.startswith("/"):
+        if root is None:
+            raise errors.InvalidArgument(
+                f"Expected model {entry.name} to have an absolute filename_prefix; got {prefix}"
+            )
+        prefix = str(root / prefix)
+    return RequestLog(prefix, rate)
+
+
+def _writes_files(collector: Any) -> bool:
+    return collector.type in {"", LOG_FILE}
+
+
+def _warnings(entry: Any) -> Iterable[str]:
+    collector, rate = entry.logging_config.log_collector_config, entry.logging_config.sampling_config.sampling_rate
+    if not entry.HasField("logging_config"):
+        return
+    if not _writes_files(collector):
+        yield (
+            f"model {entry.name!r}: logging_config has no effect, requests are not logged: the log collector "
+            f"{collector.type!r} is none of this server's; the one it has is {LOG_FILE!r}"
+        )
+    elif rate == 0:
+        yield f"model {entry.name!r}: logging_config has no effect, requests are not logged: the sampling_rate is 0"

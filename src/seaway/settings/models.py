@@ -9,6 +9,7 @@ from seaway.settings.declaration import setting
 
 LoadPolicy = Literal["availability_preserving", "resource_preserving"]
 Isolation = Literal["process", "shared"]
+Proof = Literal["require", "warn", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Models:
     )
     model_base_path: str = setting(
         "",
-        "Directory of a single model, with one numbered directory per version.",
+        "Directory or URL (`s3://`, `gs://`, `https://`) of a single model, with one numbered directory per version.",
         flag="--base-path",
         env="SEAWAY_MODEL_BASE_PATH",
         tensorflow_serving="model_base_path",
@@ -146,6 +147,12 @@ class Models:
         at_least=0,
         at_most=2147483647,
         tensorflow_serving="num_request_iterations_for_warmup",
+    )
+    proof: Proof = setting(
+        "require",
+        "What becomes of an exported version (one with `assets.extra/seaway.json`) whose recorded answers do not come "
+        "out again: it stays out, it serves and its status says so, or nobody looks.",
+        flag="--proof",
     )
     allow_version_labels_for_unavailable_models: bool = setting(
         False,

@@ -115,6 +115,12 @@ class Network:
         "Offer gRPC server reflection, so that tools such as grpcurl know the services.",
         flag="--reflection",
     )
+    tokens_file: str = setting(
+        "",
+        "File of bearer tokens, one a line; a request without one of them is refused. Probes and metrics stay open. "
+        "It is read again when it changes. Empty means that nobody needs a token.",
+        flag="--tokens-file",
+    )
     admin_calls: bool = setting(
         False,
         "Let clients of the REST API change how the server works: `PUT /v1/models/NAME/batching`. Whoever can send a "

@@ -86,6 +86,15 @@ class Workers:
 class Drain:
     """How the server ends."""
 
+    lame_duck_s: float = setting(
+        0.0,
+        "Time after SIGTERM in which the server says that it is not ready and goes on answering, so that balancers "
+        "notice before it stops accepting.",
+        flag="--lame-duck-s",
+        unit="seconds",
+        at_least=0,
+        at_most=3600,
+    )
     drain_timeout_s: float = setting(
         30.0,
         "Time that requests in flight have to finish after SIGTERM, or when their version is unloaded.",

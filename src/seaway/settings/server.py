@@ -9,13 +9,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from seaway.settings.access_log import AccessLog
 from seaway.settings.batching import Batching
 from seaway.settings.declaration import Setting, declared
 from seaway.settings.engine import Engine, Queue
+from seaway.settings.follow import Follow
+from seaway.settings.model_store import ModelStore
 from seaway.settings.models import Models
+from seaway.settings.monitor import Monitor
 from seaway.settings.network import Network, Tls
 from seaway.settings.operation import Drain, Logging, Metrics, Workers
 from seaway.settings.operations import Operations
+from seaway.settings.request_log import RequestLog
+from seaway.settings.tracing import Tracing
 from seaway.settings.trials import Trials
 
 
@@ -26,14 +32,20 @@ class ServerSettings:
     network: Network = field(default_factory=Network)
     tls: Tls = field(default_factory=Tls)
     models: Models = field(default_factory=Models)
+    model_store: ModelStore = field(default_factory=ModelStore)
+    follow: Follow = field(default_factory=Follow)
     engine: Engine = field(default_factory=Engine)
     trials: Trials = field(default_factory=Trials)
     batching: Batching = field(default_factory=Batching)
     queue: Queue = field(default_factory=Queue)
     operations: Operations = field(default_factory=Operations)
+    request_log: RequestLog = field(default_factory=RequestLog)
+    access_log: AccessLog = field(default_factory=AccessLog)
+    tracing: Tracing = field(default_factory=Tracing)
     workers: Workers = field(default_factory=Workers)
     logging: Logging = field(default_factory=Logging)
     metrics: Metrics = field(default_factory=Metrics)
+    monitor: Monitor = field(default_factory=Monitor)
     drain: Drain = field(default_factory=Drain)
 
 

@@ -43,7 +43,7 @@ def several() -> bytes:
 
 def untyped() -> bytes:
     log = message("tensorflow.serving.PredictionLog")()
-    log.predict_log.request.inputs["x"].dtype = 14
+    log.predict_log.request.inputs["x"].dtype = 20
     return bytes(log.SerializeToString())
 
 
@@ -76,13 +76,13 @@ def examples(kind: str, *, context: bool) -> bytes:
 
 def test_recorded_requests_go_to_the_model_that_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(tfrecord(recorded(), recorded(signature="other")))
-    request = request_from_log("grpc", Model("m"), tmp_path / "log")
+    request = request_from_log("grpc", Model("m"), str(tmp_path / "log"))
     specs = [message("tensorflow.serving.PredictRequest").FromString(body).model_spec for body in request.bodies]
     assert [(spec.name, spec.HasField("version"), spec.signature_name) for spec in specs] == [
         ("m", False, ""),
         ("m", False, "other"),
     ]
-    asked = request_from_log("grpc", Model("m", 7, "s"), tmp_path / "log")
+    asked = request_from_log("grpc", Model("m", 7, "s"), str(tmp_path / "log"))
     spec = message("tensorflow.serving.PredictRequest").FromString(asked.bodies[0]).model_spec
     assert (spec.version.value, spec.signature_name) == (7, "s")
 
@@ -95,13 +95,13 @@ def test_recorded_requests_go_to_the_model_that_is_asked_for(tmp_path: Path) -> 
         pytest.param(tfrecord(b"\xff\xff"), "grpc", "record 0 is no PredictionLog", id="another-message"),
         pytest.param(b"", "grpc", "holds no record", id="empty"),
         pytest.param(tfrecord(several()), "rest", "no MultiInference", id="not-over-rest"),
-        pytest.param(tfrecord(untyped()), "rest", "record 0: a tensor has data type 14", id="no-such-type"),
+        pytest.param(tfrecord(untyped()), "rest", "record 0: a tensor has data type 20", id="no-such-type"),
     ],
 )
 def test_a_log_that_cannot_be_sent_is_refused(content: bytes, api: Api, part: str, tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(content)
     with pytest.raises(InvalidArgument, match=part):
-        request_from_log(api, Model("m"), tmp_path / "log")
+        request_from_log(api, Model("m"), str(tmp_path / "log"))
 
 
 @pytest.mark.parametrize(
@@ -114,6 +114,7 @@ def test_a_log_that_cannot_be_sent_is_refused(content: bytes, api: Api, part: st
         pytest.param(
             proto(9, [2], tensor_content=np.array([1, 2], "<i8").tobytes()), {"instances": [1, 2]}, id="content"
         ),
+        pytest.param(proto(14, [2], half_val=[0x3FC0]), {"instances": [1.5, 1.5]}, id="bfloat16"),
         pytest.param(
             proto(19, [1], half_val=[int(np.float16(1.5).view(np.uint16))]), {"instances": [1.5]}, id="half-precision"
         ),
@@ -125,7 +126,7 @@ def test_a_log_that_cannot_be_sent_is_refused(content: bytes, api: Api, part: st
 )
 def test_a_recorded_prediction_is_sent_over_rest_as_json(tensor: Any, expected: Any, tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(tfrecord(predicted(x=tensor)))
-    request = request_from_log("rest", Model("m"), tmp_path / "log")
+    request = request_from_log("rest", Model("m"), str(tmp_path / "log"))
     assert (request.path, [json.loads(body) for body in request.bodies]) == ("/v1/models/m:predict", [expected])
 
 
@@ -135,25 +136,25 @@ def test_recorded_examples_are_sent_over_both_apis(verb: str, tmp_path: Path) ->
     (tmp_path / "log").write_bytes(
         tfrecord(examples(kind, context=False), examples(kind, context=True), recorded("predict_log"))
     )
-    request = request_from_log("rest", Model("m", None, "s"), tmp_path / "log", verb)
+    request = request_from_log("rest", Model("m", None, "s"), str(tmp_path / "log"), verb)
     example = {"ids": [1, 2], "word": {"b64": "aGk="}, "x": 1.5}
     assert request.path == f"/v1/models/m:{verb}"
     assert [json.loads(body) for body in request.bodies] == [
         {"signature_name": "s", "examples": [example]},
         {"signature_name": "s", "context": {"c": 7}, "examples": [example]},
     ]
-    request = request_from_log("grpc", Model("m"), tmp_path / "log", verb)
+    request = request_from_log("grpc", Model("m"), str(tmp_path / "log"), verb)
     assert request.path == f"/tensorflow.serving.PredictionService/{verb.capitalize()}"
     name = {"classify": "ClassificationRequest", "regress": "RegressionRequest"}[verb]
     sent = message(f"tensorflow.serving.{name}").FromString(request.bodies[1])
     assert sent.input.example_list_with_context.context.features.feature["c"].int64_list.value == [7]
     with pytest.raises(InvalidArgument, match=r"it holds: .*predict"):
-        request_from_log("grpc", Model("m"), tmp_path / "log", "multi_inference")
+        request_from_log("grpc", Model("m"), str(tmp_path / "log"), "multi_inference")
 
 
 def test_every_task_of_a_recorded_multi_inference_goes_to_the_model(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(tfrecord(several()))
-    request = request_from_log("grpc", Model("m", 4), tmp_path / "log")
+    request = request_from_log("grpc", Model("m", 4), str(tmp_path / "log"))
     assert request.path == "/tensorflow.serving.PredictionService/MultiInference"
     sent = message("tensorflow.serving.MultiInferenceRequest").FromString(request.bodies[0])
     tasks = [

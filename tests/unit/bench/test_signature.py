@@ -47,6 +47,13 @@ def test_a_signature_that_is_missing_is_told_with_those_there_are() -> None:
         inputs_of(rest_definitions(ANSWER), Model("m", signature="other"))
 
 
+def test_a_step_of_a_load_is_not_offered() -> None:
+    definitions = rest_definitions(ANSWER)
+    definitions.signature_def["__saved_model_init_op"].method_name = ""
+    with pytest.raises(NotFound, match=r"it has: serving_default; choose"):
+        inputs_of(definitions, Model("m", signature="other"))
+
+
 def test_metadata_without_signatures_ask_for_a_body() -> None:
     with pytest.raises(FailedPrecondition, match="--body"):
         rest_definitions({"metadata": {}})

@@ -45,7 +45,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[ServerSettings]:
     """Stands in for the running server: remembers the settings it was started with and ends at once with 0."""
     settings: list[ServerSettings] = []
 
-    def start(given: ServerSettings) -> int:
+    def start(given: ServerSettings, beside: object = None) -> int:
         settings.append(given)
         return 0
 

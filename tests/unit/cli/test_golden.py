@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import seaway
 from seaway.cli import main
 from seaway.cli.tensorflow_model_server import command
 from seaway.settings.server import ServerSettings
@@ -24,8 +25,7 @@ SEPARATOR = "-" * 10 + "\n"
 @pytest.fixture(autouse=True)
 def same_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Versions and cores differ from machine to machine; here they do not."""
-    monkeypatch.setattr(main, "__version__", "1.2.3")
-    monkeypatch.setattr(command, "__version__", "1.2.3")
+    monkeypatch.setattr(seaway, "__version__", "1.2.3", raising=False)
     monkeypatch.setattr(command, "library_version", lambda: "2.21.0")
     monkeypatch.setattr(command, "usable_cores", lambda: 2)
 

@@ -80,7 +80,7 @@ def test_what_is_asked_wrongly_ends_with_code_2_and_no_traceback(
 def test_a_start_that_fails_ends_with_code_1_and_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, message: str
 ) -> None:
-    def start(_: ServerSettings) -> int:
+    def start(_: ServerSettings, beside: object = None) -> int:
         raise error
 
     monkeypatch.setattr("seaway.cli.serve.start", start)
@@ -91,7 +91,7 @@ def test_a_start_that_fails_ends_with_code_1_and_one_line(
 
 
 def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def start(_: ServerSettings) -> int:
+    def start(_: ServerSettings, beside: object = None) -> int:
         raise Unavailable("port 8500 is in use")
 
     monkeypatch.setattr("seaway.cli.serve.start", start)
@@ -100,12 +100,12 @@ def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
 
 def test_the_exit_code_of_the_server_is_the_exit_code_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seaway.cli.serve.start", lambda _: 1)
+    monkeypatch.setattr("seaway.cli.serve.start", lambda *_: 1)
     assert run(["serve", "models/half"]) == 1
 
 
 def test_an_interrupt_from_the_keyboard_ends_with_code_130(monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(_: ServerSettings) -> int:
+    def start(_: ServerSettings, beside: object = None) -> int:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("seaway.cli.serve.start", start)

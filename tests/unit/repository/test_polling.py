@@ -127,6 +127,7 @@ def test_problem_is_logged_once_until_it_changes(caplog: pytest.LogCaptureFixtur
             world.tick()
             world.clock.advance(1.0)
 
+    assert caplog.text.count("base path is missing; it is looked for every 1 s") == 1
     assert caplog.text.count("base path is missing") == 1
     problem = world.poller.watched()["a"].problem
     assert problem is not None

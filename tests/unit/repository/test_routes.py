@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from seaway import errors
 from seaway.repository.ids import ServableId
 from seaway.repository.routes import routes_json
 from seaway.repository.snapshot import ModelSnapshot, ModelView, VersionSnapshot
 from seaway.repository.states import ServableState, State
+from seaway.settings.model_config import RequestLog
 from tests.fakes import model_config
 
 
@@ -53,3 +55,33 @@ def test_table_holds_every_version_with_its_reason_and_channels_of_available_one
             },
         ]
     }
+
+
+def test_a_model_whose_requests_are_logged_says_where_and_how_often() -> None:
+    config = replace(model_config("m"), request_log=RequestLog("/log/m", 0.5))
+
+    (table,) = json.loads(routes_json({"m": ModelView("m", config, True, None, ModelSnapshot("m", ()), {})}, {}))[
+        "models"
+    ]
+
+    assert table["request_log"] == {"prefix": "/log/m", "sampling_rate": 0.5}
+
+
+def test_a_log_is_written_where_its_prefix_leads_and_nowhere_if_it_leads_nowhere() -> None:
+    view = {
+        name: ModelView(
+            name,
+            replace(model_config(name), request_log=RequestLog(prefix, 1.0)),
+            True,
+            None,
+            ModelSnapshot(name, ()),
+            {},
+        )
+        for name, prefix in (("a", "s3://b/a"), ("b", "s3://b/b"))
+    }
+    places = {"s3://b/a": "/spool/a", "s3://b/b": None}
+
+    first, second = json.loads(routes_json(view, {}, write_prefix=lambda prefix: places[prefix]))["models"]
+
+    assert first["request_log"] == {"prefix": "/spool/a", "sampling_rate": 1.0}
+    assert "request_log" not in second

@@ -13,6 +13,7 @@ from seaway.errors import InvalidArgument
 from seaway.serving.plane_settings import plane_settings
 from seaway.settings.network import OFF, Network, Tls
 from seaway.settings.operation import Metrics
+from seaway.settings.request_log import RequestLog
 from seaway.settings.server import ServerSettings
 
 
@@ -37,6 +38,12 @@ def test_addresses(host: str, port: int, address: str | None) -> None:
 def test_admin_calls_are_off_until_they_are_allowed() -> None:
     assert document(ServerSettings())["admin_calls"] is False
     assert document(ServerSettings(network=Network(admin_calls=True)))["admin_calls"] is True
+
+
+def test_the_request_log_is_told_in_the_planes_units() -> None:
+    log = RequestLog(max_file_age_s=0.5, mask=("user_id",))
+    told = document(ServerSettings(request_log=log))["request_log"]
+    assert (told["max_file_age_ms"], told["mask"], told["saved_model_tags"]) == (500, ["user_id"], ["serve"])
 
 
 def test_metrics_that_are_off_have_no_path() -> None:

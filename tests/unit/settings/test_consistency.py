@@ -19,6 +19,11 @@ _MODEL = {"models.model_base_path": "/models/m"}
         pytest.param(_MODEL | {"network.rest_port": 8500}, "are both 8500", id="one-port-for-two"),
         pytest.param(_MODEL | {"workers.restart_backoff_s": 90.0}, r"\(90.0\) is above", id="back-off-upside-down"),
         pytest.param(
+            _MODEL | {"request_log.max_total_bytes": 4096},
+            r"max_file_bytes \(67108864\) is above",
+            id="request-log-file-above-total",
+        ),
+        pytest.param(
             _MODEL | {"engine.engine": "onnx", "engine.custom_op_libraries": ("ops.so",)},
             "engine.engine is onnx",
             id="tensorflow-operations-elsewhere",

@@ -53,6 +53,59 @@ def test_a_misspelled_variable_is_named_with_what_was_meant_and_others_are_left_
 
 
 @pytest.mark.parametrize(
+    ("environment", "expected", "origin"),
+    [
+        pytest.param({}, "http://file:1", "settings.toml:2", id="the-file-without-any"),
+        pytest.param(
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel:2"},
+            "http://otel:2",
+            "variable OTEL_EXPORTER_OTLP_ENDPOINT",
+            id="every-programs-over-the-file",
+        ),
+        pytest.param(
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel:2", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://traces:3"},
+            "http://traces:3",
+            "variable OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            id="the-more-special-one",
+        ),
+        pytest.param(
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel:2", "SEAWAY_TRACING_ENDPOINT": "http://own:4"},
+            "http://own:4",
+            "variable SEAWAY_TRACING_ENDPOINT",
+            id="seaways-own-over-both",
+        ),
+    ],
+)
+def test_a_variable_of_every_program_counts_below_seaways_own(
+    tmp_path: Path, environment: dict[str, str], expected: str, origin: str
+) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text('[tracing]\nendpoint = "http://file:1"\n')
+    effective = load({}, environment, file)
+    assert effective.settings.tracing.endpoint == expected
+    assert effective.origins["tracing.endpoint"].endswith(origin)
+    assert effective.warnings == ()
+
+
+def test_a_variable_of_every_program_that_says_what_seaway_cannot_do_is_left_out_with_a_warning() -> None:
+    environment = {
+        "OTEL_TRACES_SAMPLER": "xray",
+        "OTEL_RESOURCE_ATTRIBUTES": "broken",
+        "OTEL_EXPORTER_OTLP_HEADERS": "api-key=hush",
+        "OTEL_SERVICE_NAME": "shop",
+    }
+    effective = load({}, environment)
+    tracing = effective.settings.tracing
+    assert (tracing.sampler, tracing.resource_attributes) == ("parentbased_traceidratio", ())
+    assert (tracing.service_name, tracing.headers.reveal()) == ("shop", "api-key=hush")
+    first, second = effective.warnings
+    assert first.startswith("OTEL_TRACES_SAMPLER: tracing.sampler cannot be 'xray'; use one of always_on")
+    assert first.endswith("; OTEL_TRACES_SAMPLER is left out")
+    assert "OTEL_RESOURCE_ATTRIBUTES" in second
+    assert "hush" not in shown(effective)
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         pytest.param(

@@ -12,6 +12,7 @@ from seaway.settings.model_config import (
     AllVersions,
     LatestVersions,
     ModelConfig,
+    RequestLog,
     SpecificVersions,
     VersionPolicy,
     parse_model_config,
@@ -182,10 +183,54 @@ def test_custom_config_is_not_supported() -> None:
         read_model_list(message)
 
 
-def test_request_logging_is_remarked_on() -> None:
-    rest = 'model_platform: "tensorflow" logging_config { sampling_config { sampling_rate: 0.1 } }'
+def logged(collector: str, sampling: str) -> str:
+    return (
+        f'model_platform: "tensorflow" logging_config {{ log_collector_config {{ {collector} }} '
+        f"sampling_config {{ {sampling} }} }}"
+    )
 
-    read = parse_model_config(listed(entry(rest=rest)))
 
-    assert read.warnings == ("model 'm': logging_config has no effect, requests are not logged",)
+@pytest.mark.parametrize(
+    ("collector", "sampling", "expected"),
+    [
+        pytest.param(
+            'type: "file" filename_prefix: "/log/m"', "sampling_rate: 0.25", RequestLog("/log/m", 0.25), id="on"
+        ),
+        pytest.param('filename_prefix: "/log/m"', "sampling_rate: 1", RequestLog("/log/m", 1.0), id="no-type"),
+        pytest.param('filename_prefix: "log/m"', "sampling_rate: 1", RequestLog("/configs/log/m", 1.0), id="relative"),
+        pytest.param('filename_prefix: "/log/m"', "sampling_rate: 0", None, id="rate-0"),
+        pytest.param('filename_prefix: "/log/m"', "", None, id="no-rate"),
+        pytest.param('type: "kafka"', "sampling_rate: 1", None, id="other-collector"),
+    ],
+)
+def test_a_request_log(collector: str, sampling: str, expected: RequestLog | None) -> None:
+    read = parse_model_config(listed(entry(rest=logged(collector, sampling))), root=Path("/configs"))
+
+    assert [model.request_log for model in read.models] == [expected]
+    assert len(read.warnings) == (1 if expected is None else 0)
+
+
+@pytest.mark.parametrize(
+    ("collector", "sampling", "why"),
+    [
+        pytest.param('filename_prefix: "/log/m"', "sampling_rate: 1.5", "0 to 1", id="rate-above-1"),
+        pytest.param('filename_prefix: "/log/m"', "sampling_rate: -0.1", "0 to 1", id="rate-below-0"),
+        pytest.param('filename_prefix: "/log/m"', "sampling_rate: nan", "0 to 1", id="rate-nan"),
+        pytest.param('type: "file"', "sampling_rate: 1", "filename_prefix", id="no-prefix"),
+        pytest.param('filename_prefix: "/log/"', "sampling_rate: 1", "filename_prefix", id="directory"),
+        pytest.param('filename_prefix: "https://h/m"', "sampling_rate: 1", "nothing can be written", id="not-writable"),
+        pytest.param('filename_prefix: "log/m"', "sampling_rate: 1", "absolute", id="relative-to-nothing"),
+    ],
+)
+def test_a_request_log_that_makes_no_sense_is_a_problem_of_its_model(collector: str, sampling: str, why: str) -> None:
+    read = parse_model_config(listed(entry(rest=logged(collector, sampling))))
+
+    assert not read.models
+    assert why in read.problems[0].error.message
+
+
+def test_a_log_collector_of_another_kind_is_remarked_on() -> None:
+    read = parse_model_config(listed(entry(rest=logged('type: "kafka"', "sampling_rate: 1"))))
+
     assert len(read.models) == 1
+    assert "'kafka' is none of this server's" in read.warnings[0]

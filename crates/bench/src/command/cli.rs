@@ -152,6 +152,15 @@ pub struct PlaneOptions {
     /// Seconds of the same load before measuring starts.
     #[arg(long, default_value = "0.5", value_parser = seconds)]
     pub warm_up: Duration,
+    /// Write an access log there.
+    #[arg(long, default_value = "")]
+    pub access_log: String,
+    /// Send spans to this collector, http://HOST:PORT/v1/traces.
+    #[arg(long)]
+    pub collector: Option<String>,
+    /// Share of requests that are traced.
+    #[arg(long, default_value_t = 1.0)]
+    pub trace_ratio: f64,
 }
 
 /// How long answers are awaited after the last request was due.

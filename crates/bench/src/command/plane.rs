@@ -13,7 +13,7 @@ use seaway_plane::pb::tensorflow::serving::SignatureDefMap;
 use seaway_plane::pb::tensorflow::tensor_shape_proto::Dim;
 use seaway_plane::pb::tensorflow::{SignatureDef, TensorInfo, TensorShapeProto};
 use seaway_plane::plane::{Addresses, Plane};
-use seaway_plane::settings::PlaneSettings;
+use seaway_plane::settings::{AccessLogSettings, OtlpProtocol, PlaneSettings, TracingSettings};
 use seaway_plane::status::Status;
 use seaway_wire::{DType, Layout};
 use serde_json::{json, Value};
@@ -23,8 +23,8 @@ use super::input::Input;
 use super::instant_worker::{self, Answer};
 use super::{predict_json, predict_request, thread_time};
 
-/// What the plane calls its threads.
-const PLANE_THREADS: &str = "seaway-plane";
+/// What the plane calls its threads, that of the access log among them.
+const PLANE_THREADS: [&str; 2] = ["seaway-plane", "access log"];
 /// Threads of plane and worker, and runs at the worker at once: what a server takes on two cores.
 const CONCURRENCY: u16 = 2;
 /// Room for one request.
@@ -60,7 +60,7 @@ const CASES: [(&Model, Api); 4] =
 ///
 /// Raises: Problem - the plane cannot start, or a request fails.
 pub fn measure(options: &PlaneOptions) -> Result<Value, Problem> {
-    let (plane, addresses) = start(&[&HALF_PLUS_TWO, &MNIST])?;
+    let (plane, addresses) = start(&[&HALF_PLUS_TWO, &MNIST], options)?;
     let mut results = Vec::new();
     for (model, api) in CASES.iter().filter(|(_, api)| options.api.is_none_or(|only| only == *api)) {
         for in_flight in &options.in_flight {
@@ -72,8 +72,18 @@ pub fn measure(options: &PlaneOptions) -> Result<Value, Problem> {
     Ok(json!({"api": "plane", "threads": CONCURRENCY, "results": results}))
 }
 
-fn start(models: &[&Model]) -> Result<(Plane, Addresses), Problem> {
+fn start(models: &[&Model], options: &PlaneOptions) -> Result<(Plane, Addresses), Problem> {
+    let tracing = options.collector.as_ref().map(|endpoint| TracingSettings {
+        endpoint: endpoint.clone(),
+        protocol: OtlpProtocol::Http,
+        headers: Default::default(),
+        sampling_ratio: options.trace_ratio,
+        parent_based: true,
+        resource: Default::default(),
+    });
     let settings = PlaneSettings {
+        access_log: AccessLogSettings { path: options.access_log.clone(), sampling: 1.0 },
+        tracing,
         grpc_address: Some("127.0.0.1:0".into()),
         rest_address: Some("127.0.0.1:0".into()),
         threads: CONCURRENCY.into(),
@@ -154,13 +164,13 @@ fn measure_case(
     let mut before = None;
     let mut watch = |progress: Progress| {
         if progress.measuring && before.is_none() {
-            before = Some(thread_time::of_threads(PLANE_THREADS));
+            before = Some(plane_time());
         }
         true
     };
     let report = seaway_bench::measure(&load, &[body], &mut watch)?;
     // Every answer has come, so that the plane has nothing to do any more.
-    let after = thread_time::of_threads(PLANE_THREADS).map_err(failed)?;
+    let after = plane_time().map_err(failed)?;
     let before = before.ok_or_else(|| Problem("the measurement ended before it began".into()))?.map_err(failed)?;
     let succeeded = report["succeeded"].as_u64().unwrap_or(0);
     if succeeded == 0 || report["failed"] != 0 {
@@ -177,6 +187,10 @@ fn measure_case(
         "per_second": report["per_second"],
         "latency_micros": report["latency_micros"],
     }))
+}
+
+fn plane_time() -> std::io::Result<Duration> {
+    PLANE_THREADS.into_iter().map(thread_time::of_threads).sum()
 }
 
 fn load_of(model: &Model, api: Api, in_flight: u32, addresses: &Addresses, options: &PlaneOptions) -> Load {
@@ -249,6 +263,9 @@ mod tests {
             in_flight: vec![1, 6],
             seconds: Duration::from_millis(50),
             warm_up: Duration::ZERO,
+            access_log: String::new(),
+            collector: None,
+            trace_ratio: 1.0,
         };
         let report = measure(&options).unwrap();
         let results = report["results"].as_array().unwrap();

@@ -46,7 +46,7 @@ impl Channel {
         let lease = Arc::new(Lease { channel: Arc::clone(self), slot: reply.slot, reusable });
         let answer = match reply.code {
             Code::Ok => outputs::read(self.arena.layout(), reply),
-            code => Err(Status::new(code, reply.message)),
+            code => Err(Status { by_engine: true, ..Status::new(code, reply.message) }),
         };
         match answer {
             Ok(tensors) => {
@@ -82,7 +82,7 @@ impl Channel {
         let size = BatchSize { requests: flight.riders.len(), rows: flight.rows, padded: flight.padded };
         let mut batch = flight.is_batch.then_some(size);
         for (rider, tensors) in flight.riders.into_iter().zip(shares) {
-            let timings = Timings { queue: rider.queued, run };
+            let timings = Timings { queue: rider.queued, batch: rider.joining, run };
             // Nobody waits any more: dropping the answer gives up its share of the slot.
             let _ = rider.answer.send(Ok(Outputs {
                 lease: Some(Arc::clone(lease)),

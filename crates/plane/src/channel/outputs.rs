@@ -17,6 +17,8 @@ use crate::tensor::{element_count, TensorView};
 pub struct Timings {
     /// From its arrival at the channel until its frame was sent.
     pub queue: Duration,
+    /// The part of it for which a slot was free, and company waited for.
+    pub batch: Duration,
     /// In the engine.
     pub run: Duration,
 }
@@ -114,6 +116,15 @@ impl Outputs {
         self
     }
 
+    /// A copy in memory of its own, that was part of no run.
+    pub fn copied(&self) -> Outputs {
+        let copy = |tensor: &OutputTensor| {
+            let elements = Bytes::copy_from_slice(bytes(self.lease.as_deref(), &tensor.place));
+            OutputTensor { place: Place::Copied(elements), ..tensor.clone() }
+        };
+        Outputs { lease: None, tensors: self.tensors.iter().map(copy).collect(), timings: self.timings, batch: None }
+    }
+
     /// What the run was, on the first of the requests that shared it.
     pub fn batch(&self) -> Option<BatchSize> {
         self.batch
@@ -134,7 +145,11 @@ impl Outputs {
             .collect::<Result<_>>()?;
         let longest =
             |time: fn(&Timings) -> Duration| parts.iter().map(|part| time(&part.timings)).max().unwrap_or_default();
-        let timings = Timings { queue: longest(|timings| timings.queue), run: longest(|timings| timings.run) };
+        let timings = Timings {
+            queue: longest(|timings| timings.queue),
+            batch: longest(|timings| timings.batch),
+            run: longest(|timings| timings.run),
+        };
         Ok(Outputs { lease: None, tensors, timings, batch: parts[0].batch })
     }
 

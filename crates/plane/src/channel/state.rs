@@ -44,6 +44,8 @@ pub(super) struct State {
     pub(super) drain: Drain,
     /// When somebody will look at a batch that waits to fill.
     pub(super) timer: Option<Instant>,
+    /// Since when a slot is free and the first of the queue waits for company.
+    pub(super) filling: Option<Instant>,
     pub(super) trimming: bool,
     pub(super) closed: Option<Status>,
 }
@@ -70,6 +72,8 @@ pub(super) struct Rider {
     pub(super) rows: usize,
     pub(super) arrived: Instant,
     pub(super) queued: Duration,
+    /// The part of it for which it only waited for company.
+    pub(super) joining: Duration,
     pub(super) answer: oneshot::Sender<Result<Outputs>>,
 }
 
@@ -116,6 +120,7 @@ impl State {
         let background = pending[0].job.background;
         let rows = pending.iter().filter_map(|pending| pending.rows).sum();
         let padded = rules.padded(rows);
+        let filling = self.filling.take();
         let mut riders = Vec::with_capacity(pending.len());
         let mut jobs = Vec::with_capacity(pending.len());
         for Pending { job, rows, arrived, answer, .. } in pending {
@@ -123,6 +128,7 @@ impl State {
                 rows: rows.unwrap_or(0),
                 arrived,
                 queued: now.saturating_duration_since(arrived),
+                joining: filling.map_or(Duration::ZERO, |since| now.saturating_duration_since(since.max(arrived))),
                 answer,
             });
             jobs.push(job);

@@ -10,4 +10,4 @@ mod varint;
 
 pub use raw_message::RawMessage;
 pub use tensor_proto::TensorProto;
-pub use tensor_response::{encode_predict_response, Representation};
+pub use tensor_response::{encode_predict_response, tensor_proto, Representation};

@@ -14,6 +14,7 @@ use seaway_wire::DType;
 use smallvec::SmallVec;
 
 use super::varint;
+use crate::pb::tensorflow::tensor_shape_proto::Dim;
 use crate::pb::tensorflow::TensorShapeProto;
 use crate::status::{Result, Status};
 use crate::tensor::{element_count, show_shape, Shape, Tensor};
@@ -75,6 +76,23 @@ enum Packing {
 }
 
 impl TensorProto {
+    /// A message with these fields; `values` are those of one numeric field, in their packed form.
+    pub(super) fn new(dtype: DType, shape: &[i64], values: Option<(u32, Bytes)>, strings: Vec<Bytes>) -> TensorProto {
+        let dim = shape.iter().map(|size| Dim { size: *size, ..Dim::default() }).collect();
+        TensorProto {
+            dtype: dtype as i32,
+            shape: Some(TensorShapeProto { dim, ..TensorShapeProto::default() }),
+            content: Bytes::new(),
+            strings,
+            values: values.into_iter().map(|(tag, values)| (tag, Values::Slice(values))).collect(),
+        }
+    }
+
+    /// A tensor of this type without elements.
+    pub fn empty(dtype: DType) -> TensorProto {
+        TensorProto::new(dtype, &[0], None, Vec::new())
+    }
+
     /// The tensor, complete and consistent.
     ///
     /// Errors: INVALID_ARGUMENT when the type cannot cross the wire, the shape is impossible, the values do not fit it, or

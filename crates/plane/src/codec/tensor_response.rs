@@ -11,10 +11,10 @@ use prost::Message;
 use seaway_wire::DType;
 
 use super::varint::put_delimited;
-use super::RawMessage;
+use super::{RawMessage, TensorProto};
 use crate::pb::tensorflow::serving::ModelSpec;
 use crate::status::Result;
-use crate::tensor::TensorView;
+use crate::tensor::{Elements, Tensor, TensorView};
 
 /// How outputs are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,22 @@ pub fn encode_predict_response(
     }
     prost::encoding::message::encode(2, spec, &mut out);
     Ok(RawMessage::new(out))
+}
+
+/// A request's tensor in typed fields, whichever way it came.
+pub fn tensor_proto(tensor: &Tensor) -> TensorProto {
+    let (dtype, shape) = (tensor.dtype(), tensor.shape());
+    let bytes = match tensor.elements() {
+        Elements::Strings(strings) => return TensorProto::new(dtype, shape, None, strings.clone()),
+        Elements::Raw(bytes) => bytes,
+    };
+    let values = match payload(&TensorView { name: "", dtype, shape, bytes }, Representation::TypedFields) {
+        Ok(Payload::Borrowed(tag, _)) => Some((tag, bytes.clone())),
+        Ok(Payload::Owned(tag, packed)) => Some((tag, packed.into())),
+        // Only strings can be malformed, and they were answered above.
+        Ok(Payload::Empty | Payload::Strings(_)) | Err(_) => None,
+    };
+    TensorProto::new(dtype, shape, values, Vec::new())
 }
 
 /// The values of one tensor, as fields.

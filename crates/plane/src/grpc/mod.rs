@@ -23,23 +23,27 @@ use tonic::codegen::BoxFuture;
 use tonic::server::NamedService;
 use tonic::service::Routes;
 
+use crate::exchange::Exchange;
 use crate::inference::Dataplane;
+use crate::metrics::Api;
 use crate::pb;
 use crate::pb::grpc::health::v1::health_server::HealthServer;
 use crate::pb::tensorflow::serving::model_service_server::ModelServiceServer;
 use crate::pb::tensorflow::serving::prediction_service_server::PredictionServiceServer;
 use crate::pb::tensorflow::serving::ModelSpec;
-use crate::routes::ModelAddress;
+use crate::routes::{ModelAddress, Servable};
 use crate::status::{Result, Status};
 
 use messages::{Limits, Messages};
 pub use model_service::ReloadRequest;
+pub(crate) use prediction_service::{classification_result, regression_result};
 pub use replay::{answer, jobs, replay};
 pub use status::to_grpc;
 
 /// Every gRPC service behind the bounds that all of them share.
 #[derive(Clone)]
 pub struct Services {
+    dataplane: Arc<Dataplane>,
     /// Asked without a router: every inference comes this way.
     prediction: PredictionServiceServer<prediction_service::PredictionService>,
     routes: Routes,
@@ -67,7 +71,7 @@ pub fn services(dataplane: &Arc<Dataplane>, on_reload: Arc<dyn Fn(ReloadRequest)
         false => routes,
         true => with_reflection(routes),
     };
-    Services { prediction, routes: routes.prepare(), limits }
+    Services { dataplane: Arc::clone(dataplane), prediction, routes: routes.prepare(), limits }
 }
 
 /// Old and new clients ask under different names.
@@ -79,6 +83,18 @@ fn with_reflection(routes: Routes) -> Routes {
         .add_service(builder().build_v1alpha().expect("the descriptors compiled"))
 }
 
+impl Services {
+    /// Probes come without tokens.
+    fn check_token(&self, request: &Request<Incoming>) -> Result<()> {
+        let tokens = &self.dataplane.tokens;
+        if !tokens.any() || method_of(request.uri().path(), HealthServer::<health::Health>::NAME) {
+            return Ok(());
+        }
+        let checked = tokens.check(request.headers());
+        checked.inspect_err(|status| self.dataplane.metrics.refused(Api::Grpc, status))
+    }
+}
+
 impl hyper::service::Service<Request<Incoming>> for Services {
     type Response = Response<Body>;
     type Error = Infallible;
@@ -87,6 +103,12 @@ impl hyper::service::Service<Request<Incoming>> for Services {
     fn call(&self, mut request: Request<Incoming>) -> Answer {
         if !is_grpc(request.headers()) {
             return Answer::Refused;
+        }
+        if let Some(exchange) = request.extensions().get::<Arc<Exchange>>() {
+            exchange.is_call(call_of(request.uri().path()), "");
+        }
+        if let Err(status) = self.check_token(&request) {
+            return Answer::Unauthenticated(Some(to_grpc(&status).into()));
         }
         let gzip = take_encoding(request.headers_mut());
         let request = request.map(|body| Messages::new(body, self.limits, gzip));
@@ -102,6 +124,8 @@ impl hyper::service::Service<Request<Incoming>> for Services {
 pub enum Answer {
     /// What came is not gRPC.
     Refused,
+    /// It carries no token that counts.
+    Unauthenticated(Option<Box<tonic::Status>>),
     /// A method of PredictionService.
     Inference(BoxFuture<Response<Body>, Infallible>),
     /// A method of any other service, or of none.
@@ -115,6 +139,11 @@ impl Future for Answer {
         match self.get_mut() {
             Answer::Inference(future) => future.as_mut().poll(cx),
             Answer::Routed(future) => future.as_mut().poll(cx),
+            Answer::Unauthenticated(status) => {
+                // Polled once: it is ready at once.
+                let status = status.take().unwrap_or_else(|| Box::new(tonic::Status::unauthenticated("")));
+                Poll::Ready(Ok(status.into_http()))
+            }
             Answer::Refused => {
                 let mut response = Response::new(Body::empty());
                 *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
@@ -122,6 +151,22 @@ impl Future for Answer {
             }
         }
     }
+}
+
+/// Which of the calls that there are a path means; empty when none. What a client makes up is no name of ours.
+fn call_of(path: &str) -> &'static str {
+    const PREDICTION: [&str; 5] = ["Predict", "Classify", "Regress", "MultiInference", "GetModelMetadata"];
+    const MODELS: [&str; 2] = ["GetModelStatus", "HandleReloadConfigRequest"];
+    const HEALTH: [&str; 2] = ["Check", "Watch"];
+    let Some((service, method)) = path.strip_prefix('/').and_then(|path| path.split_once('/')) else { return "" };
+    let methods: &[&'static str] = match service {
+        PredictionServiceServer::<prediction_service::PredictionService>::NAME => &PREDICTION,
+        ModelServiceServer::<model_service::ModelService>::NAME => &MODELS,
+        HealthServer::<health::Health>::NAME => &HEALTH,
+        "grpc.reflection.v1.ServerReflection" | "grpc.reflection.v1alpha.ServerReflection" => &["ServerReflectionInfo"],
+        _ => &[],
+    };
+    methods.iter().find(|known| **known == method).copied().unwrap_or("")
 }
 
 /// Whether a path is that of a method of `service`.
@@ -162,10 +207,10 @@ fn address(spec: Option<ModelSpec>) -> Result<(ModelAddress, String)> {
 }
 
 /// The spec of a response.
-fn model_spec(model: &str, version: i64, signature: &str) -> ModelSpec {
+fn model_spec(servable: &Servable, signature: &str) -> ModelSpec {
     ModelSpec {
-        name: model.to_owned(),
+        name: servable.model.to_string(),
         signature_name: signature.to_owned(),
-        version_choice: Some(pb::tensorflow::serving::model_spec::VersionChoice::Version(version)),
+        version_choice: Some(pb::tensorflow::serving::model_spec::VersionChoice::Version(servable.version)),
     }
 }

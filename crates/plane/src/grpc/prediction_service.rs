@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use prost::Message;
 use tonic::{Request, Response};
 
@@ -16,7 +17,9 @@ use crate::codec::{encode_predict_response, RawMessage, Representation};
 use crate::inference::{classify_outputs, method_names, regress_outputs, Call, Classifications, Dataplane, Examples};
 use crate::metrics::Api;
 use crate::pb::tensorflow::serving as pb;
-use crate::routes::{ModelAddress, Servable};
+use crate::request_log::record::{Answered, Asked};
+use crate::request_log::Entry;
+use crate::routes::{ModelAddress, Route, Servable};
 use crate::signature::DEFAULT_SIGNATURE;
 use crate::status::{Result, Status};
 use crate::tensor::Tensor;
@@ -32,23 +35,23 @@ type Reply<T> = std::result::Result<Response<T>, tonic::Status>;
 #[tonic::async_trait]
 impl pb::prediction_service_server::PredictionService for PredictionService {
     async fn predict(&self, request: Request<pb::PredictRequest>) -> Reply<RawMessage> {
-        let (call, request) = open(request);
-        self.answer_predict(request, &call).await.map(Response::new).map_err(|status| to_grpc(&status))
+        let (call, headers, request) = open(request);
+        self.answer_predict(request, headers, &call).await.map(Response::new).map_err(|status| to_grpc(&status))
     }
 
     async fn classify(&self, request: Request<pb::ClassificationRequest>) -> Reply<pb::ClassificationResponse> {
-        let (call, request) = open(request);
-        self.answer_classify(request, &call).await.map(Response::new).map_err(|status| to_grpc(&status))
+        let (call, headers, request) = open(request);
+        self.answer_classify(request, headers, &call).await.map(Response::new).map_err(|status| to_grpc(&status))
     }
 
     async fn regress(&self, request: Request<pb::RegressionRequest>) -> Reply<pb::RegressionResponse> {
-        let (call, request) = open(request);
-        self.answer_regress(request, &call).await.map(Response::new).map_err(|status| to_grpc(&status))
+        let (call, headers, request) = open(request);
+        self.answer_regress(request, headers, &call).await.map(Response::new).map_err(|status| to_grpc(&status))
     }
 
     async fn multi_inference(&self, request: Request<pb::MultiInferenceRequest>) -> Reply<pb::MultiInferenceResponse> {
-        let (call, request) = open(request);
-        self.answer_multi_inference(request, &call).await.map(Response::new).map_err(|status| to_grpc(&status))
+        let (call, headers, request) = open(request);
+        self.answer_multi_inference(request, headers, &call).await.map(Response::new).map_err(|status| to_grpc(&status))
     }
 
     async fn get_model_metadata(
@@ -60,29 +63,35 @@ impl pb::prediction_service_server::PredictionService for PredictionService {
 }
 
 impl PredictionService {
-    async fn answer_predict(&self, request: pb::PredictRequest, call: &Call) -> Result<RawMessage> {
-        let (servable, signature) = self.find(request.model_spec, call)?;
-        predict(&self.dataplane, &servable, &signature, request.inputs, &request.output_filter, call).await
+    async fn answer_predict(&self, request: pb::PredictRequest, headers: HeaderMap, call: &Call) -> Result<RawMessage> {
+        let (route, signature) = self.find(request.model_spec, headers, call)?;
+        predict(&self.dataplane, &route, &signature, request.inputs, &request.output_filter, call).await
     }
 
     async fn answer_classify(
         &self,
         request: pb::ClassificationRequest,
+        headers: HeaderMap,
         call: &Call,
     ) -> Result<pb::ClassificationResponse> {
-        let (servable, signature) = self.find(request.model_spec, call)?;
-        let classes = self.dataplane.classify(&servable, &signature, examples(request.input), call).await?;
+        let (route, signature) = self.find(request.model_spec, headers, call)?;
+        let classes = self.dataplane.classify(&route, &signature, examples(request.input), call).await?;
         Ok(pb::ClassificationResponse {
-            model_spec: Some(model_spec(&servable.model, servable.version, or_default(&signature))),
+            model_spec: Some(model_spec(&route.servable, or_default(&signature))),
             result: Some(classification_result(classes)),
         })
     }
 
-    async fn answer_regress(&self, request: pb::RegressionRequest, call: &Call) -> Result<pb::RegressionResponse> {
-        let (servable, signature) = self.find(request.model_spec, call)?;
-        let values = self.dataplane.regress(&servable, &signature, examples(request.input), call).await?;
+    async fn answer_regress(
+        &self,
+        request: pb::RegressionRequest,
+        headers: HeaderMap,
+        call: &Call,
+    ) -> Result<pb::RegressionResponse> {
+        let (route, signature) = self.find(request.model_spec, headers, call)?;
+        let values = self.dataplane.regress(&route, &signature, examples(request.input), call).await?;
         Ok(pb::RegressionResponse {
-            model_spec: Some(model_spec(&servable.model, servable.version, or_default(&signature))),
+            model_spec: Some(model_spec(&route.servable, or_default(&signature))),
             result: Some(regression_result(values)),
         })
     }
@@ -90,13 +99,19 @@ impl PredictionService {
     async fn answer_multi_inference(
         &self,
         request: pb::MultiInferenceRequest,
+        headers: HeaderMap,
         call: &Call,
     ) -> Result<pb::MultiInferenceResponse> {
         let Some(first) = request.tasks.first() else {
             return Err(Status::invalid_argument("Inference request must contain at least one task."));
         };
-        let (servable, _) = self.find(first.model_spec.clone(), call)?;
-        multi_inference(&self.dataplane, &servable, request, call).await
+        let (route, signature) = self.find(first.model_spec.clone(), headers, call)?;
+        let entry = Entry::of(&route, &signature, || Asked::Multi(request.clone()));
+        let response = multi_inference(&self.dataplane, &route.servable, request, call).await?;
+        if let Some(entry) = entry {
+            entry.answered(Answered::Multi(response.clone()));
+        }
+        Ok(response)
     }
 
     fn answer_metadata(&self, request: pb::GetModelMetadataRequest) -> Result<pb::GetModelMetadataResponse> {
@@ -113,15 +128,18 @@ impl PredictionService {
             value: servable.signatures.proto().encode_to_vec(),
         };
         Ok(pb::GetModelMetadataResponse {
-            model_spec: Some(model_spec(&servable.model, servable.version, "")),
+            model_spec: Some(model_spec(&servable, "")),
             metadata: HashMap::from([("signature_def".to_owned(), definitions)]),
         })
     }
 
-    fn find(&self, spec: Option<pb::ModelSpec>, call: &Call) -> Result<(Arc<Servable>, String)> {
+    fn find(&self, spec: Option<pb::ModelSpec>, headers: HeaderMap, call: &Call) -> Result<(Route, String)> {
         let found = address(spec).and_then(|(address, signature): (ModelAddress, String)| {
-            let servable = self.dataplane.resolve(&address)?;
-            Ok((servable, signature))
+            if let Some(exchange) = &call.exchange {
+                exchange.asks(&address, &signature);
+            }
+            let route = self.dataplane.route(&address, &headers)?;
+            Ok((route, signature))
         });
         found.inspect_err(|status| self.dataplane.metrics.refused(call.api, status))
     }
@@ -130,24 +148,20 @@ impl PredictionService {
 /// Predict on a servable that is already found; warm-up comes this way too.
 pub(super) async fn predict(
     dataplane: &Dataplane,
-    servable: &Arc<Servable>,
+    route: &Route,
     signature: &str,
     inputs: HashMap<String, crate::codec::TensorProto>,
     output_filter: &[String],
     call: &Call,
 ) -> Result<RawMessage> {
     let inputs = tensors(dataplane, inputs)
-        .inspect_err(|status| servable.metrics.failed("", call.api, status, call.received.elapsed()))?;
-    let answer = dataplane.predict(servable, signature, inputs, output_filter, call).await?;
+        .inspect_err(|status| route.servable.metrics.failed("", call.api, status, call.received.elapsed()))?;
+    let answer = dataplane.predict(route, signature, inputs, output_filter, call).await?;
     let representation = match dataplane.settings.tensor_content_outputs {
         true => Representation::TensorContent,
         false => Representation::TypedFields,
     };
-    encode_predict_response(
-        &model_spec(&servable.model, servable.version, answer.signature()),
-        &answer.views(),
-        representation,
-    )
+    encode_predict_response(&model_spec(&route.servable, answer.signature()), &answer.views(), representation)
 }
 
 /// The inputs of a Predict request as tensors, in no order.
@@ -178,18 +192,19 @@ pub(super) async fn multi_inference(
 ) -> Result<pb::MultiInferenceResponse> {
     check_tasks(servable, &request.tasks)?;
     let examples = examples(request.input);
+    let route = Route::from(Arc::clone(servable));
     let mut results = Vec::with_capacity(request.tasks.len());
     for task in &request.tasks {
         let name = task.model_spec.as_ref().map_or("", |spec| spec.signature_name.as_str());
         let result = if task.method_name == method_names::CLASSIFY {
-            let classes = dataplane.classify(servable, name, examples.clone(), call).await?;
+            let classes = dataplane.classify(&route, name, examples.clone(), call).await?;
             pb::inference_result::Result::ClassificationResult(classification_result(classes))
         } else {
-            let values = dataplane.regress(servable, name, examples.clone(), call).await?;
+            let values = dataplane.regress(&route, name, examples.clone(), call).await?;
             pb::inference_result::Result::RegressionResult(regression_result(values))
         };
         results.push(pb::InferenceResult {
-            model_spec: Some(model_spec(&servable.model, servable.version, or_default(name))),
+            model_spec: Some(model_spec(servable, or_default(name))),
             result: Some(result),
         });
     }
@@ -236,14 +251,16 @@ pub(super) fn examples(input: Option<pb::Input>) -> Examples {
     }
 }
 
-fn classification_result(rows: Classifications) -> pb::ClassificationResult {
+/// Classes as the message has them.
+pub fn classification_result(rows: Classifications) -> pb::ClassificationResult {
     let class = |(label, score)| pb::Class { label, score };
     let classifications =
         rows.into_iter().map(|row| pb::Classifications { classes: row.into_iter().map(class).collect() }).collect();
     pb::ClassificationResult { classifications }
 }
 
-fn regression_result(values: Vec<f32>) -> pb::RegressionResult {
+/// Values as the message has them.
+pub fn regression_result(values: Vec<f32>) -> pb::RegressionResult {
     pb::RegressionResult { regressions: values.into_iter().map(|value| pb::Regression { value }).collect() }
 }
 
@@ -255,7 +272,9 @@ fn or_default(name: &str) -> &str {
     }
 }
 
-fn open<T>(request: Request<T>) -> (Call, T) {
-    let call = Call { api: Api::Grpc, deadline: deadline(request.metadata()), received: Instant::now() };
-    (call, request.into_inner())
+fn open<T>(request: Request<T>) -> (Call, HeaderMap, T) {
+    let deadline = deadline(request.metadata());
+    let (metadata, mut extensions, message) = request.into_parts();
+    let call = Call { api: Api::Grpc, deadline, received: Instant::now(), exchange: extensions.remove() };
+    (call, metadata.into_headers(), message)
 }

@@ -9,7 +9,7 @@ use crate::inference::{classify_outputs, method_names, regress_outputs, Call, Da
 use crate::job::Job;
 use crate::pb::tensorflow::serving::prediction_log::LogType;
 use crate::pb::tensorflow::serving::{InferenceTask, ModelSpec, PredictRequest, PredictionLog};
-use crate::routes::Servable;
+use crate::routes::{Route, Servable};
 use crate::status::{Result, Status};
 
 /// Runs the request of one record on `servable`, whatever model and version it was recorded from; the answer is dropped.
@@ -18,19 +18,20 @@ use crate::status::{Result, Status};
 ///
 /// Source: tensorflow_serving/servables/tensorflow/saved_model_warmup_util.cc.
 pub async fn replay(dataplane: &Dataplane, servable: &Arc<Servable>, log: PredictionLog, call: &Call) -> Result<()> {
+    let route = &Route::from(Arc::clone(servable));
     match log.log_type {
         Some(LogType::PredictLog(log)) => {
             let request = log.request.unwrap_or_default();
             let name = signature(request.model_spec);
-            predict(dataplane, servable, &name, request.inputs, &request.output_filter, call).await.map(drop)
+            predict(dataplane, route, &name, request.inputs, &request.output_filter, call).await.map(drop)
         }
         Some(LogType::ClassifyLog(log)) => {
             let request = log.request.unwrap_or_default();
-            dataplane.classify(servable, &signature(request.model_spec), examples(request.input), call).await.map(drop)
+            dataplane.classify(route, &signature(request.model_spec), examples(request.input), call).await.map(drop)
         }
         Some(LogType::RegressLog(log)) => {
             let request = log.request.unwrap_or_default();
-            dataplane.regress(servable, &signature(request.model_spec), examples(request.input), call).await.map(drop)
+            dataplane.regress(route, &signature(request.model_spec), examples(request.input), call).await.map(drop)
         }
         Some(LogType::MultiInferenceLog(log)) => {
             let mut request = log.request.unwrap_or_default();
@@ -56,7 +57,8 @@ pub async fn answer(
     call: &Call,
 ) -> Result<Bytes> {
     let name = signature(request.model_spec);
-    let answer = predict(dataplane, servable, &name, request.inputs, &request.output_filter, call).await?;
+    let route = Route::from(Arc::clone(servable));
+    let answer = predict(dataplane, &route, &name, request.inputs, &request.output_filter, call).await?;
     Ok(answer.into_bytes())
 }
 

@@ -84,14 +84,15 @@ pub const CATALOGUE: &[Entry] = &[
         Kind::Counter,
         "requests",
         &["model", "version", "signature", "api", "code"],
-        "Inference requests by their outcome; api is grpc, rest or operation (accepted now, answered later), code a canonical status code.",
+        "Inference requests by their outcome; api is grpc, rest, operation (accepted now, answered later) or shadow (a copy of a request, \
+         whose answer is only compared), code a canonical status code.",
     ),
     entry(
         "seaway_request_seconds",
         Kind::Histogram,
         "seconds",
         &["model", "version", "signature", "api"],
-        "Time from a request's last byte to its encoded answer, whatever its outcome.",
+        "Time from a request's last byte to its encoded answer, whatever its outcome; of a shadow request from the start of its run.",
     ),
     entry(
         "seaway_request_stage_seconds",
@@ -134,6 +135,46 @@ pub const CATALOGUE: &[Entry] = &[
         "bytes",
         &["model", "version", "signature", "api", "direction"],
         "Tensor bytes of successful requests, in and out.",
+    ),
+    entry(
+        "seaway_shadow_requests_total",
+        Kind::Counter,
+        "requests",
+        &["model", "live", "candidate", "outcome"],
+        "Copies of requests that version live answered, for version candidate; outcome is agreed, differed, failed (candidate did not \
+         answer) or dropped (too many copies waited already).",
+    ),
+    entry(
+        "seaway_request_log_records_total",
+        Kind::Counter,
+        "records",
+        &["model", "outcome"],
+        "Requests that were picked for the request log; outcome is written, dropped (too many waited to be written already) or failed \
+         (the file could not be written).",
+    ),
+    entry(
+        "seaway_request_log_files_total",
+        Kind::Counter,
+        "files",
+        &["outcome"],
+        "Complete files of the request log; outcome is converted (to JSON lines or Parquet), uploaded, failed (a conversion, or one try of \
+         an upload) or dropped (more waited for their upload than may).",
+    ),
+    entry(
+        "seaway_access_log_lines_total",
+        Kind::Counter,
+        "lines",
+        &["outcome"],
+        "Lines of the access log; outcome is written, dropped (too many waited to be written already) or failed (the file could not \
+         be written).",
+    ),
+    entry(
+        "seaway_trace_spans_total",
+        Kind::Counter,
+        "spans",
+        &["outcome"],
+        "Spans of requests whose trace is kept; outcome is sent, dropped (too many waited already) or failed (the collector did not \
+         take them).",
     ),
     entry(
         "seaway_requests_in_flight",

@@ -37,7 +37,7 @@ use tokio::task::AbortHandle;
 
 use self::courier::Courier;
 use self::index::Index;
-use self::operation::{Delivery, Id, Millis, Operation, State, Webhook};
+use self::operation::{Delivery, Id, Millis, Operation, Origin, State, Webhook};
 use self::state::Rules;
 use self::store::{Store, Write};
 use crate::metrics::Metrics;
@@ -80,6 +80,8 @@ pub struct Wanted {
     pub key: Option<String>,
     /// Where the result goes.
     pub webhook: Option<String>,
+    /// The request itself, for logs and traces.
+    pub origin: Option<Origin>,
 }
 
 /// Why an operation was not accepted.
@@ -353,6 +355,7 @@ impl Operations {
             key: wanted.key.clone(),
             fingerprint: fingerprint.to_owned(),
             webhook,
+            origin: wanted.origin.clone(),
         })
     }
 

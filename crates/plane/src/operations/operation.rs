@@ -181,6 +181,18 @@ pub struct Operation {
     pub fingerprint: String,
     /// Where the result goes.
     pub webhook: Option<Webhook>,
+    /// The request that asked for it, for logs and traces; none for one that an older server accepted.
+    #[serde(default)]
+    pub origin: Option<Origin>,
+}
+
+/// The request that asked for an operation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Its name.
+    pub request_id: String,
+    /// Its span, as W3C writes it; none when it belongs to no trace.
+    pub traceparent: Option<String>,
 }
 
 impl Operation {
@@ -217,6 +229,7 @@ impl Operation {
             key: None,
             fingerprint: String::new(),
             webhook: None,
+            origin: None,
         }
     }
 }

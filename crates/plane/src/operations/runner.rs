@@ -8,6 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::HeaderMap;
 
 use super::courier::Message;
 use super::line::Next;
@@ -15,6 +16,8 @@ use super::operation::{Delivery, Millis, Operation};
 use super::state::{delivery_tried, Outcome, Tried};
 use super::store::Write;
 use super::{api, read, Operations};
+use crate::exchange::observed::Open;
+use crate::exchange::{Exchange, Observer, RequestId};
 use crate::inference::{Call, Dataplane};
 use crate::metrics::Api;
 use crate::rest::path::{self, RestCall};
@@ -116,9 +119,30 @@ async fn run_one(operations: Arc<Operations>, dataplane: Arc<Dataplane>, operati
     let body = body.ok_or_else(|| Status::internal("the store of operations has lost the request"))?;
     let left = operations.rules.deadline_ms(&operation).saturating_sub((operations.clock)());
     let deadline = tokio::time::Instant::now().checked_add(Duration::from_millis(left));
-    let call = Call { api: Api::Operation, deadline, received: Instant::now() };
     let wanted = path::parse("POST", &operation.path, None)?;
-    infer(&dataplane, &wanted, &body, &call).await
+    let (request_id, exchange) = observed(&dataplane.observer, &operation, &wanted);
+    let mut open = exchange.clone().map(|exchange| Open::new(exchange, &dataplane.observer));
+    let call = Call { api: Api::Operation, deadline, received: Instant::now(), exchange };
+    let outcome = infer(&dataplane, &wanted, &HeaderMap::new(), &body, &call).await;
+    let code = outcome.as_ref().map_or_else(|status| status.code, |_| Code::Ok);
+    if let Err(status) = &outcome {
+        dataplane.observer.server_error(&request_id, &operation.path, code, &status.message);
+        call.exchange.iter().for_each(|exchange| exchange.failed(status));
+    }
+    open.iter_mut().for_each(|open| open.end(code, None));
+    outcome
+}
+
+/// The name under which a run is told of, that of the request that asked for it; and where it is noted.
+fn observed(observer: &Observer, operation: &Operation, wanted: &RestCall) -> (RequestId, Option<Arc<Exchange>>) {
+    let origin = operation.origin.as_ref();
+    let request_id = origin.map_or_else(RequestId::new, |origin| RequestId::kept(&origin.request_id));
+    let exchange = observer.begin_operation(&request_id, origin.and_then(|origin| origin.traceparent.as_deref()));
+    if let Some(exchange) = &exchange {
+        wanted.describe(exchange);
+        exchange.is_operation(operation.id);
+    }
+    (request_id, exchange)
 }
 
 /// Sends one result once.

@@ -20,6 +20,7 @@ pub mod service;
 mod base64_text;
 mod content_coding;
 mod dense;
+mod description;
 mod elements;
 mod json;
 mod predict_at_once;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::routes::{ModelDocument, RoutesDocument, VersionDocument, VersionStatus};
 use crate::status::Code;
+use crate::traffic::TrafficDocument;
 
 #[derive(Serialize)]
 struct StatusReply<'a> {
@@ -26,6 +27,18 @@ struct Model<'a> {
     labels: Map<String, Value>,
     problem: &'a str,
     versions: Vec<ListedVersion<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traffic: Option<Traffic<'a>>,
+}
+
+#[derive(Serialize)]
+struct Traffic<'a> {
+    live: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    candidate: Option<String>,
+    canary: f64,
+    sticky_header: &'a str,
+    shadow: f64,
 }
 
 #[derive(Serialize)]
@@ -56,7 +69,7 @@ pub fn status_body(versions: &[VersionStatus]) -> Vec<u8> {
     protobuf_json(&StatusReply { model_version_status: versions.iter().map(version).collect() })
 }
 
-/// The list of models: for each its labels and, for each version, the status and whatever else the manager shows of it.
+/// The list of models: for each its labels, how its requests are spread if they are and, for each version, the status and whatever else the manager shows of it.
 pub fn list_body(routes: &RoutesDocument) -> Vec<u8> {
     protobuf_json(&ListReply { models: routes.models.iter().map(model).collect() })
 }
@@ -82,6 +95,17 @@ fn model(model: &ModelDocument) -> Model<'_> {
         labels: labels.collect(),
         problem: &model.problem,
         versions: model.versions.iter().map(listed_version).collect(),
+        traffic: model.traffic.as_ref().map(traffic),
+    }
+}
+
+fn traffic(document: &TrafficDocument) -> Traffic<'_> {
+    Traffic {
+        live: document.live.to_string(),
+        candidate: document.candidate.map(|version| version.to_string()),
+        canary: document.canary,
+        sticky_header: &document.sticky_header,
+        shadow: document.shadow,
     }
 }
 
@@ -134,6 +158,14 @@ mod tests {
         let expected = serde_json::json!({"models": [{"name": "a \"b\"", "labels": {"stable": "7"}, "problem": "", "versions": [
             {"version": "7", "state": "END", "error_code": "NOT_FOUND", "error_message": "gone", "engine": "tensorflow"}]}]});
         assert_eq!(list, expected);
+        let spread: RoutesDocument = serde_json::from_str(
+            r#"{"models": [{"name": "m", "versions": [], "traffic": {"live": 6, "candidate": 7, "canary": 0.5}}]}"#,
+        )
+        .unwrap();
+        let list: Value = serde_json::from_slice(&list_body(&spread)).unwrap();
+        let expected =
+            serde_json::json!({"live": "6", "candidate": "7", "canary": 0.5, "sticky_header": "", "shadow": 0.0});
+        assert_eq!(list["models"][0]["traffic"], expected);
         assert_eq!(String::from_utf8(list_body(&RoutesDocument::default())).unwrap(), "{\n \"models\": []\n}\n");
     }
 }

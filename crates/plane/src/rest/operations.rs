@@ -10,10 +10,12 @@ use std::sync::Arc;
 use super::error::Refusal;
 use super::path::RestCall;
 use super::reply::Reply;
+use crate::exchange::Exchange;
 use crate::inference::Dataplane;
-use crate::operations::operation::{Id, Operation, State};
+use crate::operations::operation::{Id, Operation, Origin, State};
 use crate::operations::{api, NotAccepted, Operations, Wanted};
 use crate::status::{Result as StatusResult, Status};
+use crate::traces::context::Trace;
 
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 /// What a client that polls is told to wait, in seconds.
@@ -46,12 +48,17 @@ pub(super) async fn accept(
     let (RestCall::Predict(address) | RestCall::Classify(address) | RestCall::Regress(address)) = wanted else {
         return Err(Status::internal("this is no inference call").into());
     };
+    let exchange = parts.extensions.get::<Arc<Exchange>>();
     let wanted = Wanted {
         path: parts.uri.path().to_owned(),
         model: address.name.clone(),
         body,
         key: api::key(&parts.headers)?,
         webhook: api::webhook(&parts.headers)?,
+        origin: exchange.map(|exchange| Origin {
+            request_id: exchange.id.as_str().to_owned(),
+            traceparent: exchange.trace.as_ref().and_then(Trace::traceparent),
+        }),
     };
     let operation = match operations.known(&wanted).map_err(refusal)? {
         Some(known) => known,
@@ -60,6 +67,9 @@ pub(super) async fn accept(
             operations.accept(wanted).await.map_err(refusal)?
         }
     };
+    if let Some(exchange) = exchange {
+        exchange.is_operation(operation.id);
+    }
     let mut reply = Reply::json(api::document(&operation, operations.expires_ms(&operation), None));
     reply.status = StatusCode::ACCEPTED;
     let location = HeaderValue::try_from(format!("{}/{}", api::PATH, operation.id)).expect("hexadecimal digits");

@@ -1,7 +1,7 @@
 //! Which call a request line means.
 //!
 //! Source: tensorflow_serving/model_servers/http_rest_api_util.cc (both regular expressions, ParseModelInfo); beyond it are the
-//! list of models, `/v1/operations`, `/livez`, `/readyz` and `HEAD`.
+//! list of models, `/v1/operations`, `/v1/report`, `/livez`, `/readyz` and `HEAD`.
 
 use crate::operations::operation::Id;
 use crate::routes::ModelAddress;
@@ -26,6 +26,8 @@ pub enum RestCall {
     SetBatching(String),
     /// `GET /v1/models`
     List,
+    /// `GET /v1/report`
+    Report,
     /// `GET /v1/operations`
     Operations,
     /// `GET /v1/operations/ID`
@@ -40,6 +42,13 @@ pub enum RestCall {
     Metrics,
     /// `OPTIONS` of anything: a browser asks whether another origin may call
     Options,
+}
+
+impl RestCall {
+    /// Whether it is answered without a token: probes, metrics, and a browser's question before it sends one.
+    pub fn is_open(&self) -> bool {
+        matches!(self, RestCall::Live | RestCall::Ready(_) | RestCall::Metrics | RestCall::Options)
+    }
 }
 
 /// Longest part of a path that an error repeats, in bytes.
@@ -64,6 +73,7 @@ pub fn parse(method: &str, path: &str, metrics_path: Option<&str>) -> Result<Res
     let malformed = || Status::invalid_argument(format!("Malformed request: {method} {}", shown(path)));
     let call = match method {
         "GET" | "HEAD" | "DELETE" if is_operations(rest) => operations(method, &rest["operations".len()..]),
+        "GET" | "HEAD" if rest.eq_ignore_ascii_case("report") => Some(Ok(RestCall::Report)),
         "POST" => prediction(rest),
         "PUT" => batching(rest).map(|name| name.map(RestCall::SetBatching)),
         _ if is_get && batching(rest).is_some() => batching(rest).map(|name| name.map(RestCall::Batching)),
@@ -250,6 +260,7 @@ mod tests {
             ("PUT", "/v1/models/half/batching", RestCall::SetBatching("half".to_owned())),
             ("GET", "/v1/models/batching", RestCall::Status(address("batching", None, None))),
             ("GET", "/v1/models", RestCall::List),
+            ("GET", "/v1/report", RestCall::Report),
             ("GET", "/v1/operations", RestCall::Operations),
             ("GET", "/v1/operations/000102030405060708090a0b0c0d0e0f", RestCall::Operation(id())),
             ("HEAD", "/V1/Operations/000102030405060708090a0b0c0d0e0f", RestCall::Operation(id())),
@@ -274,6 +285,8 @@ mod tests {
             ("POST", "/v1/models".to_owned(), "Malformed request: POST /v1/models"),
             ("GET", "/v1/models/foo:predict".to_owned(), "Malformed request: GET /v1/models/foo:predict"),
             ("DELETE", "/v1/models/foo".to_owned(), "Malformed request: DELETE /v1/models/foo"),
+            ("POST", "/v1/report".to_owned(), "Malformed request: POST /v1/report"),
+            ("GET", "/v1/report/x".to_owned(), "Malformed request: GET /v1/report/x"),
             ("DELETE", "/v1/operations".to_owned(), "Malformed request: DELETE /v1/operations"),
             ("POST", "/v1/operations".to_owned(), "Malformed request: POST /v1/operations"),
             ("GET", "/v1/operationsx".to_owned(), "Malformed request: GET /v1/operationsx"),

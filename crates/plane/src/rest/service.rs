@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::header::{
     HeaderValue, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    CONTENT_ENCODING, CONTENT_TYPE, ORIGIN, RETRY_AFTER, VARY,
+    CONTENT_ENCODING, CONTENT_TYPE, ORIGIN, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::service::{service_fn, Service};
@@ -29,14 +29,13 @@ use super::path::{self, RestCall};
 use super::predict::{parse_predict, PredictBody};
 use super::predict_response::write_predict;
 use super::reply::{off_the_runtime, Reply};
+use crate::exchange::Exchange;
 use crate::inference::{find_signature, Call, Dataplane, Examples};
 use crate::metrics::Api;
-use crate::routes::{ModelAddress, Servable};
+use crate::routes::{Route, Servable};
 use crate::signature::DEFAULT_SIGNATURE;
 use crate::status::{Result as StatusResult, Status};
 
-/// A client's own number for its request, which the reply repeats.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What a client is told to wait for a server that is not ready.
 const NOT_READY_RETRY: Duration = Duration::from_secs(1);
 
@@ -91,14 +90,23 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let metrics_path = dataplane.settings.metrics_path.as_deref();
-    match path::parse(parts.method.as_str(), parts.uri.path(), metrics_path)? {
+    let wanted = path::parse(parts.method.as_str(), parts.uri.path(), metrics_path);
+    let exchange = parts.extensions.get::<Arc<Exchange>>();
+    if let (Some(exchange), Ok(wanted)) = (exchange, &wanted) {
+        wanted.describe(exchange);
+    }
+    if !wanted.as_ref().is_ok_and(RestCall::is_open) {
+        let checked = dataplane.tokens.check(&parts.headers);
+        checked.inspect_err(|status| dataplane.metrics.refused(Api::Rest, status))?;
+    }
+    match wanted? {
         wanted @ (RestCall::Predict(_) | RestCall::Classify(_) | RestCall::Regress(_)) => {
             let (call, body) = open(dataplane, parts, body).await?;
             if let Some(operations) = super::operations::wanted(dataplane, &parts.headers)? {
                 let check = |body: &Bytes| check(dataplane, &wanted, body, &call);
                 return super::operations::accept(operations, parts, &wanted, body, check).await;
             }
-            Ok(Reply::json(infer(dataplane, &wanted, &body, &call).await?.body))
+            Ok(Reply::json(infer(dataplane, &wanted, &parts.headers, &body, &call).await?.body))
         }
         RestCall::Metadata(address) => {
             let servable = dataplane.resolve(&address)?;
@@ -108,6 +116,13 @@ where
         RestCall::SetBatching(model) => set_batching(dataplane, &parts.headers, body, &model).await.map(Reply::json),
         RestCall::Status(address) => Ok(Reply::json(status_body(&dataplane.model_status(&address)?))),
         RestCall::List => Ok(Reply::json(list_body(dataplane.routes().document()))),
+        RestCall::Report => match dataplane.report() {
+            Some(report) => Ok(Reply::json(report.into())),
+            None => {
+                Err(Status::not_found("this server has not reported yet: it reports when it follows a deployment")
+                    .into())
+            }
+        },
         RestCall::Operations => super::operations::list(dataplane, parts.uri.query()),
         RestCall::Operation(id) => super::operations::get(dataplane, id).await,
         RestCall::CancelOperation(id) => super::operations::cancel(dataplane, id).await,
@@ -133,97 +148,118 @@ where
     let limits = Limits { message: settings.max_message_bytes, unpacked: settings.max_decompressed_bytes };
     let body = body::read(&parts.headers, body, limits).await;
     let body = body.inspect_err(|refusal| dataplane.metrics.refused(Api::Rest, &refusal.status))?;
-    Ok((Call { api: Api::Rest, deadline, received: Instant::now() }, body))
+    let exchange = parts.extensions.get().cloned();
+    Ok((Call { api: Api::Rest, deadline, received: Instant::now(), exchange }, body))
 }
 
-/// Answers one inference call, now or as an operation.
+/// Answers one inference call, now or as an operation, which has no headers.
 ///
 /// Errors: what the call's reply says; INVALID_ARGUMENT for what is no inference call.
-pub async fn infer(dataplane: &Dataplane, wanted: &RestCall, body: &Bytes, call: &Call) -> StatusResult<Inferred> {
+pub async fn infer(
+    dataplane: &Dataplane,
+    wanted: &RestCall,
+    headers: &HeaderMap,
+    body: &Bytes,
+    call: &Call,
+) -> StatusResult<Inferred> {
     match wanted {
-        RestCall::Predict(address) => predict(dataplane, address, body, call).await,
+        RestCall::Predict(address) => {
+            let (route, parsed) = parsed(dataplane, || dataplane.route(address, headers), body, call)?;
+            predict(dataplane, &route, parsed, call).await
+        }
         RestCall::Classify(address) => {
-            let (servable, signature, examples) = examples(dataplane, address, body, call)?;
-            let classes = dataplane.classify(&servable, &signature, examples, call).await?;
-            written(&servable, |out| write_classifications(&classes, out))
+            let (route, signature, examples) = examples(dataplane, || dataplane.route(address, headers), body, call)?;
+            let classes = dataplane.classify(&route, &signature, examples, call).await?;
+            written(&route.servable, |out| write_classifications(&classes, out))
         }
         RestCall::Regress(address) => {
-            let (servable, signature, examples) = examples(dataplane, address, body, call)?;
-            let values = dataplane.regress(&servable, &signature, examples, call).await?;
-            written(&servable, |out| write_regressions(&values, out))
+            let (route, signature, examples) = examples(dataplane, || dataplane.route(address, headers), body, call)?;
+            let values = dataplane.regress(&route, &signature, examples, call).await?;
+            written(&route.servable, |out| write_regressions(&values, out))
         }
         _ => Err(Status::invalid_argument("this is no inference call")),
     }
 }
 
 /// Refuses an inference call that could not be run: its model, its JSON and its signature are looked at.
+///
+/// It takes no version's turn: the run will.
 fn check(dataplane: &Dataplane, wanted: &RestCall, body: &Bytes, call: &Call) -> StatusResult<()> {
+    let find = |address| move || dataplane.resolve(address).map(Route::from);
     match wanted {
-        RestCall::Predict(address) => parsed(dataplane, address, body, call).map(drop),
+        RestCall::Predict(address) => parsed(dataplane, find(address), body, call).map(drop),
         RestCall::Classify(address) | RestCall::Regress(address) => {
-            let (servable, signature, _) = examples(dataplane, address, body, call)?;
-            find_signature(&servable, &signature).map(drop)
+            let (route, signature, _) = examples(dataplane, find(address), body, call)?;
+            find_signature(&route.servable, &signature).map(drop)
         }
         _ => Ok(()),
     }
 }
 
+/// A predict call's route, which `find` gives once, and its body for the version there.
 fn parsed(
     dataplane: &Dataplane,
-    address: &ModelAddress,
+    find: impl Fn() -> StatusResult<Route>,
     body: &Bytes,
     call: &Call,
-) -> StatusResult<(Arc<Servable>, PredictBody)> {
+) -> StatusResult<(Route, PredictBody)> {
     let mut found = None;
     let parsed = off_the_runtime(body.len(), || {
         parse_predict(body, |name| {
-            let servable = found.insert(dataplane.resolve(address)?);
-            servable.signatures.get(name).cloned().ok_or_else(|| {
+            let route: &Route = match &mut found {
+                Some(found) => found,
+                none => none.insert(find()?),
+            };
+            route.servable.signatures.get(name).cloned().ok_or_else(|| {
                 let name = if name.is_empty() { DEFAULT_SIGNATURE } else { name };
                 Status::invalid_argument(format!("Serving signature name: \"{name}\" not found in signature def"))
             })
         })
     });
     match (found, parsed) {
-        (Some(servable), Ok(parsed)) => Ok((servable, parsed)),
+        (Some(route), Ok(parsed)) => Ok((route, parsed)),
         (found, parsed) => {
             let status = parsed.err().unwrap_or_else(|| Status::internal("a body was parsed without its signature"));
-            refused(dataplane, found.as_deref(), call, &status);
+            refused(dataplane, found.as_ref(), call, &status);
             Err(status)
         }
     }
 }
 
-async fn predict(dataplane: &Dataplane, address: &ModelAddress, body: &Bytes, call: &Call) -> StatusResult<Inferred> {
-    let (servable, parsed) = parsed(dataplane, address, body, call)?;
-    let answer = dataplane.predict(&servable, &parsed.signature_name, parsed.inputs, &[], call).await?;
+async fn predict(dataplane: &Dataplane, route: &Route, parsed: PredictBody, call: &Call) -> StatusResult<Inferred> {
+    let answer = dataplane.predict(route, &parsed.signature_name, parsed.inputs, &[], call).await?;
     let views = answer.views();
     let bytes = views.iter().map(|view| view.bytes.len()).sum();
     let mut body = Vec::new();
     off_the_runtime(bytes, || write_predict(parsed.format, &views, &mut body))?;
-    Ok(Inferred { body, version: servable.version })
+    Ok(Inferred { body, version: route.servable.version })
 }
 
-/// The servable, the signature's name and the examples of a classify or regress call.
+/// A classify or regress call's route, which `find` gives once, the signature's name and the examples.
 fn examples(
     dataplane: &Dataplane,
-    address: &ModelAddress,
+    find: impl FnOnce() -> StatusResult<Route>,
     body: &Bytes,
     call: &Call,
-) -> StatusResult<(Arc<Servable>, String, Examples)> {
+) -> StatusResult<(Route, String, Examples)> {
     let parsed = off_the_runtime(body.len(), || parse_examples(body));
-    let found = parsed.and_then(|parsed| Ok((dataplane.resolve(address)?, parsed)));
-    let (servable, parsed) = found.inspect_err(|status| {
-        let servable = dataplane.resolve(address).ok();
-        refused(dataplane, servable.as_deref(), call, status);
-    })?;
-    Ok((servable, parsed.signature_name, Examples { examples: parsed.examples, context: parsed.context }))
+    let (found, status) = match (find(), parsed) {
+        (Ok(route), Ok(parsed)) => {
+            let examples = Examples { examples: parsed.examples, context: parsed.context };
+            return Ok((route, parsed.signature_name, examples));
+        }
+        // What is wrong with the body is said first.
+        (found, Err(status)) => (found.ok(), status),
+        (Err(status), Ok(_)) => (None, status),
+    };
+    refused(dataplane, found.as_ref(), call, &status);
+    Err(status)
 }
 
 /// Counts a request that never reached its model.
-fn refused(dataplane: &Dataplane, servable: Option<&Servable>, call: &Call, status: &Status) {
-    match servable {
-        Some(servable) => servable.metrics.failed("", call.api, status, call.received.elapsed()),
+fn refused(dataplane: &Dataplane, route: Option<&Route>, call: &Call, status: &Status) {
+    match route {
+        Some(Route { servable, .. }) => servable.metrics.failed("", call.api, status, call.received.elapsed()),
         None => dataplane.metrics.refused(call.api, status),
     }
 }
@@ -271,10 +307,8 @@ fn respond(dataplane: &Dataplane, asked: &HeaderMap, outcome: Result<Reply, Refu
     if dataplane.settings.cors {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST, GET"));
-        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Content-Type"));
-    }
-    if let Some(id) = asked.get(REQUEST_ID) {
-        headers.insert(REQUEST_ID, id.clone());
+        let allowed = if dataplane.tokens.any() { "Content-Type, Authorization" } else { "Content-Type" };
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(allowed));
     }
     response
 }
@@ -297,8 +331,13 @@ fn rejected(refusal: &Refusal) -> Response<Full<Bytes>> {
     let status = &refusal.status;
     let mut response = Response::new(Full::new(error_body(status).into()));
     *response.status_mut() = refusal.http.unwrap_or_else(|| http_status(status.code));
+    // For whoever observes the call: taken out before the response goes on.
+    response.extensions_mut().insert(status.clone());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if response.status() == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(seconds) = retry_after_seconds(status) {
         headers.insert(RETRY_AFTER, seconds.into());
     }

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from seaway import __version__
+import seaway
 from seaway.cli.serve import start
 from seaway.cli.tensorflow_model_server.mapping import to_settings
 from seaway.cli.tensorflow_model_server.parse import ParsedFlags, parse_flags, usage
@@ -44,7 +44,7 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         print(usage(PROGRAM, usable_cores()), end="")
         return FAILED
     if flags.value("version"):
-        print(f"TensorFlow ModelServer: {__version__} (Seaway)\nTensorFlow Library: {library_version()}")
+        print(f"TensorFlow ModelServer: {seaway.__version__} (Seaway)\nTensorFlow Library: {library_version()}")
         return OK
     if flags.unknown:
         print(f"unknown argument: {flags.unknown[0]}\n{usage(PROGRAM, usable_cores())}", end="")
@@ -75,7 +75,7 @@ def _settings(flags: ParsedFlags, environment: Mapping[str, str]) -> ServerSetti
     base = load({}, environment)
     settings, warnings = to_settings(flags, base)
     set_up(settings.logging, sys.stderr)
-    for warning in (*base.misspelled_variables, *warnings):
+    for warning in (*base.warnings, *warnings):
         _LOG.warning(warning)
     return settings
 

@@ -87,7 +87,7 @@ FLAGS: tuple[Flag, ...] = (
     Flag("model_config_file", "string", "", "Text-format ModelServerConfig; wins over the two model flags."),
     Flag("model_config_file_poll_wait_seconds", "int32", 0, "Interval at which that file is read again; 0 for never."),
     Flag("model_name", "string", "default", "Name of the single model."),
-    Flag("model_base_path", "string", "", "Directory of the single model; needed without --model_config_file."),
+    Flag("model_base_path", "string", "", "Directory or URL of the single model; needed without --model_config_file."),
     Flag("num_load_threads", "int32", 0, "Versions that load at the same time.", "same", "0 is the same as 1."),
     Flag("num_unload_threads", "int32", 0, "Versions that unload at the same time.", "same", "0 is the same as 1."),
     Flag("max_num_load_retries", "int32", 5, "Times that a failed load is tried again."),

@@ -7,30 +7,34 @@ there, only directories count, and only decimal digits (no sign, no spaces).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from seaway import errors
+from seaway.repository.sources.sight import Sight
+from seaway.stores.layout import MODEL_FILES, version_number
+from seaway.stores.tree import Tree
+from seaway.stores.url import is_remote, local_path, scheme_of, shown
 
-MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt", "saved_model.cpb", "model.tflite", "model.onnx", "model.py")
-"""Files of which a version directory holds at least one."""
+__all__ = ["MODEL_FILES", "SINGLE_VERSION", "Layout", "read_layout", "version_number"]
 
 SINGLE_VERSION = 1
 """The number of a SavedModel that lies in the base path itself."""
 
 _SAVED_MODEL = "saved_model."
 
-_LARGEST_VERSION = 2**63 - 1
-
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a base path holds."""
+    """What a base path holds: where the files of each version are, or will be once they are fetched."""
 
     versions: dict[int, Path]
     warnings: tuple[str, ...] = ()
+    sights: Mapping[int, Sight] = field(default_factory=dict)
+    """What is known of versions without a look at their directories: those of a URL."""
+    trees: Mapping[int, Tree] = field(default_factory=dict)
+    """What has to be fetched of them."""
 
 
 def read_layout(name: str, base_path: str) -> Layout:
@@ -54,23 +58,13 @@ def read_layout(name: str, base_path: str) -> Layout:
     return _single(name, directory, files) if files and not layout.versions else layout
 
 
-def version_number(directory_name: str) -> int | None:
-    """Return the version that a directory of this name holds, None when it holds none."""
-    if not (directory_name.isascii() and directory_name.isdecimal()):
-        return None
-    number = int(directory_name) if len(directory_name.lstrip("0")) <= len(str(_LARGEST_VERSION)) else None
-    return number if number is not None and number <= _LARGEST_VERSION else None
-
-
 def _local_path(name: str, base_path: str) -> Path:
-    uri = urlsplit(base_path)
-    if uri.scheme == "file":
-        return Path(unquote(uri.path))
-    if uri.scheme:
+    if is_remote(base_path):
         raise errors.Unimplemented(
-            f"base path {base_path} of model {name!r}: {uri.scheme}:// is not supported; copy it to a directory"
+            f"base path {shown(base_path)} of model {name!r}: {scheme_of(base_path)}:// is not supported here; copy it "
+            "to a directory"
         )
-    return Path(base_path)
+    return local_path(base_path)
 
 
 def _index(directory: Path, names: Iterable[str]) -> Layout:

@@ -10,8 +10,9 @@ Source: tensorflow_serving/sources/storage_path/file_system_storage_path_source.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TypeAlias
 
 from seaway import errors
 from seaway.clock import Clock
@@ -23,8 +24,12 @@ from seaway.repository.sources.settle import Now, Seen, is_settled, remember
 from seaway.repository.sources.sight import Sight, look_at
 from seaway.repository.version_policy import aspired_versions
 from seaway.settings.model_config import ModelConfig, SpecificVersions
+from seaway.stores.url import joined, shown
 
 log = logging.getLogger(__name__)
+
+ReadLayout: TypeAlias = Callable[[str, str], Layout]
+"""`read(name, base_path)` says what the base path of a model holds."""
 
 
 @dataclass(slots=True)
@@ -35,12 +40,22 @@ class _Memory:
     said: set[str] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One version of a layout."""
+
+    version: int
+    layout: Layout
+    sight: Sight
+
+
 class FileSystemSource:
     """Scans base paths; the looks of different models may run at the same time."""
 
-    def __init__(self, options: SourceOptions, clock: Clock) -> None:
-        """Remember nothing yet."""
+    def __init__(self, options: SourceOptions, clock: Clock, read: ReadLayout = read_layout) -> None:
+        """Remember nothing yet; `read` takes the place of looking at directories."""
         self._options = options
+        self._read = read
         self._clock = clock
         self._memories: dict[str, _Memory] = {}
 
@@ -48,7 +63,7 @@ class FileSystemSource:
         """List the model's directory and choose by its version policy among the versions that have settled."""
         memory = self._memory(model)
         try:
-            layout = read_layout(model.name, model.base_path)
+            layout = self._read(model.name, model.base_path)
         except errors.SeawayError as err:
             return Look(aspired=None, problem=err)
         for warning in layout.warnings:
@@ -70,22 +85,25 @@ class FileSystemSource:
         unsettled: dict[int, Sight] = {}
 
         def settled(version: int) -> bool:
-            sight = look_at(layout.versions[version])
-            ready = self._accept(model, memory, version, layout.versions[version], sight)
+            sight = layout.sights.get(version) or look_at(layout.versions[version])
+            ready = self._accept(model, memory, _Found(version, layout, sight))
             if not ready:
                 unsettled[version] = sight
             return ready or version in memory.accepted
 
         chosen = aspired_versions(model.version_policy, tuple(layout.versions), settled)
         for version in _absent(model, layout):
-            _say_once(memory, f"version {version} of model {model.name!r} is asked for and not in {model.base_path}")
+            place = shown(model.base_path)
+            _say_once(memory, f"version {version} of model {model.name!r} is asked for and not in {place}")
         if not chosen and unsettled:
             return Look(aspired=None, is_settling=True, problem=_not_settled(model, unsettled))
         problem = None if chosen else _nothing(model, layout)
         return Look(tuple(memory.accepted[version] for version in chosen), bool(unsettled), problem)
 
-    def _accept(self, model: ModelConfig, memory: _Memory, version: int, path: Path, sight: Sight) -> bool:
+    def _accept(self, model: ModelConfig, memory: _Memory, found: _Found) -> bool:
         now = Now(self._clock.now(), self._clock.wall())
+        version, sight = found.version, found.sight
+        path, tree = found.layout.versions[version], found.layout.trees.get(version)
         known = memory.accepted.get(version)
         if known and (known.fingerprint, known.path, known.model) == (sight.fingerprint, path, model):
             return True
@@ -93,7 +111,7 @@ class FileSystemSource:
         if not is_settled(seen, sight, now, self._options):
             return False
         servable = ServableId(model.name, version)
-        memory.accepted[version] = AspiredVersion(servable, path, model, sight.fingerprint, sight.size_bytes)
+        memory.accepted[version] = AspiredVersion(servable, path, model, sight.fingerprint, sight.size_bytes, tree)
         return True
 
 
@@ -114,8 +132,8 @@ def _nothing(model: ModelConfig, layout: Layout) -> errors.SeawayError:
         there = ", ".join(map(str, sorted(layout.versions)))
         return errors.NotFound(f"no version of model {model.name!r} that its policy asks for is there; found: {there}")
     return errors.NotFound(
-        f"no version of model {model.name!r} in {model.base_path}: each version needs a directory named by its number, "
-        f"for instance {model.base_path.rstrip('/')}/1/saved_model.pb"
+        f"no version of model {model.name!r} in {shown(model.base_path)}: each version needs a directory named by its "
+        f"number, for instance {shown(joined(model.base_path, '1', 'saved_model.pb'))}"
     )
 
 

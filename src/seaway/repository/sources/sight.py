@@ -8,15 +8,11 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from seaway.repository.sources.base_path import MODEL_FILES
-
-_INDEX = "variables/variables.index"
-_SHARD = re.compile(r"variables/variables\.data-(\d{5})-of-(\d{5})")
+from seaway.stores.layout import missing_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +43,6 @@ def look_at(directory: Path) -> Sight:
     if newest_s == -math.inf:  # removed while we looked: as fresh as can be
         newest_s = math.inf
     return Sight(digest.hexdigest(), newest_s, size_bytes, (*missing_parts(files), *unreadable))
-
-
-def missing_parts(files: Mapping[str, int]) -> tuple[str, ...]:
-    """Name what keeps these files (relative path → size) from being a whole model."""
-    missing = []
-    if not any(name in files for name in MODEL_FILES):
-        missing.append(f"one of {', '.join(MODEL_FILES)}")
-    shards = [match for name in files if (match := _SHARD.fullmatch(name))]
-    if _INDEX in files and not shards:
-        missing.append("variables/variables.data-?????-of-?????")
-    if shards and _INDEX not in files:
-        missing.append(_INDEX)
-    for total in sorted({match[2] for match in shards}):
-        names = (f"variables/variables.data-{part:05d}-of-{total}" for part in range(int(total)))
-        missing.extend(name for name in names if name not in files)
-    return tuple(missing)
 
 
 def _walk(directory: Path, unreadable: list[str]) -> Iterator[tuple[str, os.stat_result]]:

@@ -17,14 +17,14 @@ from typing import Any
 
 from seaway import errors
 from seaway._core import Plane, StatusError
+from seaway.proof.agreement import compare
+from seaway.proof.samples import Sample, made_samples, parsed, recorded_samples
+from seaway.proof.warmup import read_warmup_records
 from seaway.protos import message
 from seaway.repository.ids import ServableId
 from seaway.serving.instance import Brought, Instance, LoadOptions, Place
-from seaway.serving.trial.agreement import compare
 from seaway.serving.trial.outcome import Figures, Result, Spec, Tried
-from seaway.serving.trial.samples import Sample, made_samples, parsed, recorded_samples
 from seaway.serving.trial.verdict import judge
-from seaway.serving.warmup import read_warmup_records
 from seaway.serving.workers import Workers
 
 Say = Callable[[str], None]

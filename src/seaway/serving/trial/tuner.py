@@ -84,7 +84,7 @@ class Tuner:
         if served is None:
             return
         plan = self._work.plans.plan(served.version)
-        if served.proof:
+        if served.is_stand_in:
             self._show(served, {"state": "direct", "why": served.proof})
         elif plan.decision is not None:
             self._show(served, _decided("remembered", plan.decision))

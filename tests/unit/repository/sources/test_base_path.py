@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from seaway import errors
-from seaway.repository.sources.base_path import read_layout, version_number
+from seaway.repository.sources.base_path import read_layout
+from seaway.stores.layout import version_number
 
 
 @pytest.mark.parametrize(
@@ -108,5 +109,5 @@ def test_unreadable_base_path_is_named(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_remote_base_path_says_what_to_do_instead() -> None:
-    with pytest.raises(errors.Unimplemented, match="gs:// is not supported; copy it to a directory"):
+    with pytest.raises(errors.Unimplemented, match="gs:// is not supported here; copy it to a directory"):
         read_layout("m", "gs://bucket/m")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from seaway.repository.sources.sight import look_at, missing_parts
+from seaway.repository.sources.sight import look_at
+from seaway.stores.layout import missing_parts
 
 SHARD = "variables/variables.data-00000-of-00002"
 

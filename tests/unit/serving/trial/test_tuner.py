@@ -78,7 +78,18 @@ class Setting:
         worker = cast(Any, type("Worker", (), {"pid": 7}))
         self.served.add(
             Served(
-                self.version, 3, worker, self.is_shared, "tensorflow", 0.1, OFF, {}, lambda _: None, self._switch, proof
+                self.version,
+                3,
+                worker,
+                self.is_shared,
+                "tensorflow",
+                0.1,
+                OFF,
+                {},
+                lambda _: None,
+                self._switch,
+                proof,
+                is_stand_in=bool(proof),
             )
         )
 

@@ -1,0 +1,1 @@
+"""Rules over the store, the states of their alerts, and silences."""

@@ -1,0 +1,1 @@
+"""From servers to increases: discovery, scraping, the machine itself."""

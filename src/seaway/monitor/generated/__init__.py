@@ -1,0 +1,1 @@
+"""Dashboards and alerting rules, generated from the catalogue of metrics."""

@@ -1,0 +1,1 @@
+"""The page: what the store holds, live, in a browser."""

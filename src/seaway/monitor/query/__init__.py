@@ -1,0 +1,1 @@
+"""Questions in Prometheus' language over the store."""

@@ -1,0 +1,1 @@
+"""What is kept: SQLite with rollups, bounded in age and size."""

@@ -1,0 +1,96 @@
+"""The image on a real engine: in TensorFlow Serving's place, without rights, the same for the same content."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from seaway.deploy.image.build import bill_of_materials, build
+from seaway.deploy.image.order import ordered
+from tests.e2e.conftest import Store
+from tests.engine import BASE_IMAGE, Engine
+from tests.eventually import eventually
+from tests.images import SEAWAY, add_seaway
+from tests.models.cache import Models
+from tests.server import free_port, http
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(600),
+    # The client of the engine leaves sockets to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
+]
+
+OPENVINO, AGAIN = "seaway-test:openvino", "seaway-test:openvino-again"
+_PLATFORMS = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}
+_LOCKED = {"read_only": True, "tmpfs": {"/tmp": ""}, "cap_drop": ["ALL"], "security_opt": ["no-new-privileges"]}
+
+
+@pytest.fixture(scope="module")
+def store(models: Models, open_directory: Callable[[str], Path]) -> Store:
+    """A store with one model that every engine takes."""
+    store = Store(open_directory("image-store"), models)
+    store.add("half", 1, "half_plus_two")
+    return store
+
+
+def predictions(engine: Engine, image: str, model: str, *arguments: str, **options: object) -> list[list[float]]:
+    """What a model answers in a container that is started as TensorFlow Serving's is."""
+    port = free_port()
+    container = engine.client.containers.run(
+        image, list(arguments), detach=True, ports={"8501/tcp": ("127.0.0.1", port)}, **_LOCKED, **options
+    )
+    try:
+        url = f"http://127.0.0.1:{port}/v1/models/{model}:predict"
+        answer = eventually(
+            lambda: http(url, {"instances": [[1.0], [2.0]]}), lambda each: each.status == 200, "it answers"
+        )
+        found: list[list[float]] = answer.json["predictions"]
+        return found
+    except AssertionError as err:
+        raise AssertionError(f"{err}\n{container.logs().decode()}") from err
+    finally:
+        container.remove(force=True)
+
+
+def test_it_stands_in_for_tensorflow_serving(engine: Engine, store: Store) -> None:
+    volumes = {str(store.base("half")): {"bind": "/models/mine", "mode": "ro"}}
+    environment = {"MODEL_NAME": "mine"}
+    assert predictions(engine, SEAWAY, "mine", volumes=volumes, environment=environment) == [[2.5], [3.0]]
+    flags = ("--model_name=yours", "--model_base_path=/models/mine", "--enable_batching")
+    assert predictions(engine, SEAWAY, "yours", *flags, volumes=volumes) == [[2.5], [3.0]]
+
+
+def test_a_model_can_be_baked_into_an_image_without_tensorflow(engine: Engine, store: Store) -> None:
+    add_seaway(engine, "openvino", OPENVINO, store.base("half"))
+    assert predictions(engine, OPENVINO, "half", environment={"MODEL_NAME": "half"}) == [[2.5], [3.0]]
+    packages = {each["name"] for each in json.loads(bill_of_materials(engine.client, OPENVINO))["components"]}
+    assert {"seaway", "openvino", "numpy"} <= packages
+    assert not any("tensorflow" in name for name in packages)
+    size = engine.client.images.get(OPENVINO).attrs["Size"]
+    print(f"the image with OpenVINO takes {size / 1e6:.0f} MB")
+    assert size < 400e6
+
+
+def test_the_same_content_has_the_same_digest(engine: Engine, store: Store, tmp_path: Path) -> None:
+    digests = set()
+    with ordered("openvino", None, _PLATFORMS[platform.machine()], store.base("half"), print) as order:
+        for tag in (OPENVINO, AGAIN):
+            digests.add(build(engine.client, order, tag, BASE_IMAGE, print).digest)
+    assert len(digests) == 1
+    assert {engine.client.images.get(tag).id for tag in (OPENVINO, AGAIN)} == digests
+
+
+def test_an_image_says_what_it_is(engine: Engine) -> None:
+    settings = engine.client.images.get(SEAWAY).attrs["Config"]
+    assert settings["User"] == "10001:10001"
+    assert set(settings["ExposedPorts"]) == {"8500/tcp", "8501/tcp"}
+    assert settings["StopSignal"] == "SIGTERM"
+    assert settings["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"
+    assert settings["Healthcheck"]["Test"][-1] == "seaway.cli.health"
+    size = engine.client.images.get(SEAWAY).attrs["Size"]
+    print(f"the image with TensorFlow takes {size / 1e6:.0f} MB")

@@ -1,0 +1,620 @@
+"""The live page in a real browser: real data, hostile names, alerts without reload, phones, dark and light.
+
+The store is filled with an hour in which two models, of two versions each, are served by two replicas. One model's name
+is an attack.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import uvicorn
+
+from seaway.clock import SystemClock
+from seaway.monitor.page import queries
+from seaway.monitor.page.app import build
+from seaway.monitor.page.queries import Scope, span_of
+from seaway.monitor.page.text import model_address
+from seaway.monitor.point import Kind, Point, Sample, Series
+from seaway.monitor.query.evaluate import query_range
+from seaway.monitor.store.store import Event, Store
+from seaway.monitor.target import TargetStatus
+from seaway.monitor.view import AlertState, AlertStatus, Delivery
+from tests.conftest import ARTIFACTS
+from tests.eventually import eventually, true_soon
+from tests.server import free_port
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="the page is tested in a browser: playwright is missing")
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = Path("/usr/bin/chromium")
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"the page is tested in a browser: {CHROMIUM} is missing"),
+]
+
+PLAIN = "half_plus_two"
+HOSTILE = (
+    "<img src=x onerror=window.__pwned=1>\"'`${window.__pwned=1}{{window.__pwned=1}}/../%2e%2f?#&\n\u202eevil\\"
+    + "x" * 80
+)
+MODELS, VERSIONS, INSTANCES = (PLAIN, HOSTILE), ("1", "2"), ("replica-a", "replica-b")
+BOUNDS = tuple(0.0005 * 2 ** (number / 2) for number in range(24))
+STAGES = (("decode", 0.04), ("queue", 0.2), ("run", 0.7), ("encode", 0.06))
+STEP_S, HOUR_S = 15, 3600
+PASSWORD = "correct horse"
+
+
+def labels(**given: str) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(given.items()))
+
+
+def histogram(name: str, center: float, count: int, bounds: tuple[float, ...], at: int, **own: str) -> Sample:
+    """Observations around a center, as buckets: half below, a tenth far above."""
+    buckets = [0.0] * (len(bounds) + 1)
+    for share, factor in ((0.5, 0.8), (0.4, 1.3), (0.1, 3.0)):
+        value = center * factor
+        buckets[next((n for n, bound in enumerate(bounds) if value <= bound), len(bounds))] += count * share
+    return Sample(Series(name, labels(**own), Kind.HISTOGRAM, bounds), Point(at, count * center, count, 0, 0, buckets))
+
+
+def counter(name: str, value: float, at: int, **own: str) -> Sample:
+    return Sample(Series(name, labels(**own), Kind.COUNTER), Point(at, value))
+
+
+def gauge(name: str, value: float, at: int, **own: str) -> Sample:
+    return Sample(Series(name, labels(**own), Kind.GAUGE), Point(at, value, 1, value, value))
+
+
+def of_version(at: int, wave: float, number: int, **who: str) -> Iterator[Sample]:
+    """What one version at one replica did within a step."""
+    asked = dict(who, signature="serving_default", api="grpc")
+    plain = {"model": who["model"], "version": who["version"], "instance": who["instance"]}
+    factor = number if who["model"] == PLAIN else number / 3
+    count, center = round((90 + 40 * wave) * factor), 0.004 * factor * (1 + 0.3 * wave)
+    yield counter("seaway_requests_total", count, at, **asked, code="OK")
+    yield counter("seaway_requests_total", number, at, **asked, code="INVALID_ARGUMENT")
+    if wave > 0.8:
+        yield counter("seaway_requests_total", 6, at, **asked, code="DEADLINE_EXCEEDED")
+    yield histogram("seaway_request_seconds", center, count, BOUNDS, at, **asked)
+    for stage, share in STAGES:
+        yield histogram("seaway_request_stage_seconds", center * share, count, BOUNDS, at, **asked, stage=stage)
+    yield histogram(
+        "seaway_batch_rows", 6 + 3 * wave, count // 4, (1, 2, 4, 8, 16, 32), at, **plain, signature="serving_default"
+    )
+    yield gauge("seaway_requests_in_flight", round(4 + 3 * wave), at, **plain)
+    yield gauge("seaway_queue_depth_requests", max(0, round(6 * wave)), at, **plain)
+    yield gauge("seaway_worker_memory_bytes", (180 + 10 * wave) * number * 2**20, at, **plain, kind="pss")
+    yield counter("seaway_worker_cpu_seconds_total", STEP_S * (0.4 + 0.2 * wave) * number, at, **plain)
+    yield gauge("seaway_engine_info", 1, at, **plain, engine="tensorflow" if number == 1 else "onnxruntime")
+    yield gauge("seaway_model_load_seconds", 1.8 * number, at, **plain)
+
+
+def moment(at: int, wave: float) -> Iterator[Sample]:
+    """What all did within a step."""
+    for instance in INSTANCES:
+        yield gauge("up", 1, at, instance=instance)
+        yield gauge("scrape_seconds", 0.012 + 0.004 * wave, at, instance=instance)
+        for model in MODELS:
+            for number, version in enumerate(VERSIONS, 1):
+                yield from of_version(at, wave, number, model=model, version=version, instance=instance)
+    yield gauge("host_cpu_ratio", 0.45 + 0.3 * wave, at, host="machine-1", instance="replica-a")
+    yield gauge("host_memory_used_bytes", (9 + wave) * 2**30, at, host="machine-1", instance="replica-a")
+    yield gauge("host_memory_total_bytes", 16 * 2**30, at, host="machine-1", instance="replica-a")
+
+
+def fill(store: Store, now_s: float) -> None:
+    """Write an hour that ends now."""
+    for back in range(HOUR_S + 300, 0, -STEP_S):
+        at = int((now_s - back) * 1000)
+        store.append(moment(at, math.sin(at / 400_000)))
+    for minutes, kind, model, said in (
+        (50, "deployment", "", "Fleet deployed with 2 replicas"),
+        (35, "rollout", PLAIN, "Version 2 is rolled out"),
+        (30, "version", PLAIN, "Version 2 is live"),
+        (18, "restart", HOSTILE, f"A worker of {HOSTILE} ended and was started again"),
+        (6, "alert", PLAIN, "Latency is above its objective"),
+    ):
+        own = {"model": model} if model else {}
+        store.note(Event(int((now_s - minutes * 60) * 1000), kind, own, said))
+
+
+class Monitor:
+    """A monitor that only shows, and whose alerts a test sets."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.found: tuple[AlertStatus, ...] = (alert("SlowModel", AlertState.PENDING, model=PLAIN),)
+        self.silenced: list[tuple[str, float]] = []
+        self.problem = ""
+
+    def targets(self) -> tuple[TargetStatus, ...]:
+        now = time.time()
+        return (
+            TargetStatus(
+                "replica-a", "http://user:secret@10.0.0.1:8501/metrics", not self.problem, self.problem, now, 0.012, 410
+            ),
+            TargetStatus("replica-b", "http://10.0.0.2:8501/metrics", not self.problem, self.problem, now, 0.014, 410),
+            TargetStatus(
+                "replica-c", "http://10.0.0.3:8501/metrics", False, "connection refused: <b>bold</b>", now, 2.0, 0
+            ),
+        )
+
+    def alerts(self) -> tuple[AlertStatus, ...]:
+        return self.found
+
+    def deliveries(self) -> tuple[Delivery, ...]:
+        return (
+            Delivery("webhook", time.time() - 300, "SlowModel is firing", "delivered"),
+            Delivery(
+                "mail", time.time() - 320, "SlowModel is firing", "failed", "550 <script>window.__pwned=1</script>"
+            ),
+        )
+
+    def silence(self, rule: str, labels: tuple[tuple[str, str], ...], for_s: float, by: str) -> None:
+        self.silenced.append((rule, for_s))
+
+
+class Fleet:
+    """Actions that only remember what was asked."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def plan_rollout(self, model: str, version: int) -> str:
+        return f"1. load version {version}\n2. move traffic of <b>{model}</b>"
+
+    def do_rollout(self, model: str, version: int) -> str:
+        self.done.append(f"rollout {model} {version}")
+        return "rolled out"
+
+    def plan_rollback(self, model: str) -> str:
+        return "back"
+
+    def do_rollback(self, model: str) -> str:
+        self.done.append(f"rollback {model}")
+        return "rolled back"
+
+    def plan_scale(self, replicas: int) -> str:
+        return f"{replicas} replicas"
+
+    def do_scale(self, replicas: int) -> str:
+        self.done.append(f"scale {replicas}")
+        return "scaled"
+
+
+def alert(rule: str, state: AlertState, **own: str) -> AlertStatus:
+    began = time.time() - 400
+    return AlertStatus(rule, labels(**own), state, "page", f"{rule}: p99 is above 50 ms", 0.084, began)
+
+
+class Running:
+    """The page, its monitor and its address."""
+
+    def __init__(self, directory: Path, password: str = PASSWORD, port: int = 0) -> None:
+        self.store = Store(directory / "store.db")
+        self.monitor, self.fleet, self.port = Monitor(self.store), Fleet(), port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        app = build(self.monitor, SystemClock(), password=password, actions=self.fleet)
+
+        @app.get("/api/v1/added-later")
+        def added_later() -> dict[str, bool]:
+            return {"answers": True}
+
+        self.server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=self.port, log_level="warning"))
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread.start()
+        true_soon(lambda: self.server.started, "the page is served", 30)
+
+    def end(self) -> None:
+        self.server.should_exit = True
+        self.thread.join(20)
+        self.store.close()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    page = Running(tmp_path_factory.mktemp("page"))
+    fill(page.store, time.time())
+    over = threading.Event()
+
+    def go_on() -> None:
+        while not over.wait(STEP_S):
+            at = int(time.time() * 1000)
+            page.store.append(moment(at, math.sin(at / 400_000)))
+
+    feeder = threading.Thread(target=go_on, daemon=True)
+    feeder.start()
+    yield page
+    over.set()
+    feeder.join(20)
+    page.end()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Tab:
+    """A tab, and what its browser complained about."""
+
+    def __init__(self, browser: Any, url: str, **options: Any) -> None:
+        self.url = url
+        options.setdefault("viewport", {"width": 1440, "height": 900})
+        self.context = browser.new_context(**options)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(20_000)
+        self.complaints: list[str] = []
+        self.asked: list[str] = []
+        self.page.on("console", lambda message: message.type == "error" and self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+
+    def go(self, path: str) -> Tab:
+        self.page.goto(self.url + path)
+        self.page.wait_for_function("document.querySelector('.sw-updated')?.innerText.startsWith('Updated')")
+        return self
+
+    def log_in(self) -> Tab:
+        self.page.goto(self.url + "/login?next=/alerts")
+        self.page.fill("input[name=password]", PASSWORD)
+        self.page.click("main button[type=submit]")
+        self.page.wait_for_url("**/alerts")
+        return self
+
+    def option(self, chart: str) -> Any:
+        """What ECharts has as the options of a chart."""
+        return eventually(
+            lambda: self.page.evaluate(
+                """(key) => {
+                    const element = document.querySelector(`[data-chart="${key}"]`);
+                    return getElement(Number(element.id.slice(1))).chart.getOption();
+                }""",
+                chart,
+            ),
+            lambda option: option.get("xAxis"),
+            f"the chart {chart} is drawn",
+            20,
+        )
+
+    def shot(self, name: str) -> None:
+        directory = ARTIFACTS / "monitor-page"
+        directory.mkdir(parents=True, exist_ok=True)
+        self.page.wait_for_timeout(400)  # ECharts draws in the browser's next frames.
+        self.page.screenshot(path=directory / f"{name}.png", full_page=True)
+
+    def overflow(self) -> int:
+        return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+@pytest.fixture
+def tab(browser: Any, running: Running) -> Iterator[Callable[..., Tab]]:
+    tabs: list[Tab] = []
+
+    def open_one(**options: Any) -> Tab:
+        tabs.append(Tab(browser, running.url, **options))
+        return tabs[-1]
+
+    yield open_one
+    for each in tabs:
+        pwned = each.page.evaluate("window.__pwned")
+        own_only = [
+            url for url in each.asked if not url.startswith((running.url, "data:", running.url.replace("http", "ws")))
+        ]
+        each.context.close()
+        assert pwned is None
+        assert each.complaints == []
+        assert own_only == []
+
+
+PAGES = {
+    "overview": "/",
+    "model": f"/model/{PLAIN}",
+    "hostile": model_address(HOSTILE),
+    "compare": "/compare",
+    "compare-replicas": "/compare?kind=replica",
+    "alerts": "/alerts",
+    "servers": "/servers",
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_shows_real_data_without_complaints(name: str, tab: Callable[..., Tab]) -> None:
+    opened = tab().go(PAGES[name])
+
+    assert opened.page.locator("tbody tr").count() >= 2
+    assert opened.page.locator(".sw-banner:visible").count() == 0
+    assert opened.page.locator("main").count() == 1
+    for canvas in range(opened.page.locator("[data-chart]").count()):
+        assert opened.page.locator("[data-chart] canvas").nth(canvas).is_visible()
+    opened.shot(name)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=["plain", "hostile"])
+def test_charts_hold_what_the_store_answers(model: str, tab: Callable[..., Tab], running: Running) -> None:
+    opened = tab().go(model_address(model))
+    span, scope = span_of("1h"), Scope(model)
+    shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+
+    def both() -> list[tuple[list[float], list[float]]]:
+        drawn = opened.option("latency")
+        assert [series["name"] for series in drawn["series"][:-1]] == list(shares)
+        start, end = (drawn["xAxis"][0][each] for each in ("min", "max"))
+        found = []
+        for series, share in zip(drawn["series"], shares.values(), strict=False):
+            question = queries.latency(scope, share, span.window_ms(), ())
+            moments, result = query_range(running.store, question, start, end, span.step_ms())
+            (values,) = result.values()
+            assert [at for at, _ in series["data"]] == moments.times.tolist()
+            found.append(([math.nan if value is None else value for _, value in series["data"]], values.tolist()))
+        return found
+
+    # A sample may have been written since the chart was drawn: then the next refresh has it.
+    def are_equal(found: list[tuple[list[float], list[float]]]) -> bool:
+        return all(drawn == pytest.approx(answered, nan_ok=True) for drawn, answered in found)
+
+    found = eventually(both, are_equal, "the chart has what the store answers", 20)
+    assert all(max(drawn) > 0.0005 for drawn, _ in found)
+
+
+def test_the_overview_lists_models_by_their_visible_names(tab: Callable[..., Tab]) -> None:
+    opened = tab().go("/")
+
+    rows = opened.page.locator("section[aria-label=Models] tbody th")
+    assert rows.count() == 2
+    assert {row.split("…")[0][:30] for row in rows.all_inner_texts()} == {PLAIN, HOSTILE[:30]}
+    assert opened.page.locator("section[aria-label=Models] img").count() == 0
+    rows.first.locator("a").click()
+    opened.page.wait_for_function("document.querySelector('.sw-updated')?.innerText.startsWith('Updated')")
+    assert opened.page.locator("h1").inner_text().startswith("<img src=x")
+    assert len(opened.option("throughput")["series"]) == 3
+
+
+def test_events_are_marks_on_the_time_axis(tab: Callable[..., Tab]) -> None:
+    opened = tab().go(f"/model/{PLAIN}")
+
+    marks = opened.option("latency")["series"][-1]["markLine"]["data"]
+    listed = opened.page.locator("section[aria-label=Events] tbody tr").count()
+    assert len(marks) == listed == 4, "the other model's restart is not among them"
+
+
+def test_a_tooltip_is_drawn_and_is_no_html(tab: Callable[..., Tab]) -> None:
+    opened = tab().go("/")
+    opened.option("throughput")
+    opened.page.locator("[data-chart=throughput]").hover()
+    opened.page.wait_for_timeout(500)
+    opened.shot("tooltip")
+    assert opened.page.locator("[data-chart=throughput] > div").count() == 1, "the canvas' frame, and no tooltip's"
+
+
+def test_a_zoom_stays_while_the_chart_is_refreshed(tab: Callable[..., Tab]) -> None:
+    opened = tab().go("/")
+    before = opened.option("throughput")["xAxis"][0]["max"]
+    opened.page.evaluate(
+        """() => getElement(Number(document.querySelector('[data-chart=throughput]').id.slice(1))).chart
+            .dispatchAction({type: 'dataZoom', dataZoomIndex: 0, start: 50, end: 80})"""
+    )
+    true_soon(lambda: opened.option("throughput")["xAxis"][0]["max"] > before, "it is refreshed", 20)
+    zoom = opened.option("throughput")["dataZoom"][0]
+    assert (zoom["start"], zoom["end"]) == (50, 80)
+    opened.shot("zoomed")
+
+
+def test_an_alert_is_shown_within_seconds_without_reload(tab: Callable[..., Tab], running: Running) -> None:
+    opened = tab().go("/alerts")
+    opened.page.evaluate("window.__same = true")
+    before = running.monitor.found
+    running.monitor.found = (*before, alert(f"Burning {HOSTILE}", AlertState.FIRING, model=PLAIN))
+    try:
+        opened.page.get_by_text("Burning", exact=False).first.wait_for(timeout=15_000)
+        assert opened.page.locator("nav a.sw-firing").inner_text() == "Alerts (1)"
+        assert opened.page.evaluate("window.__same") is True
+        opened.shot("alerts-firing")
+    finally:
+        running.monitor.found = before
+
+
+def test_only_who_logged_in_can_silence(tab: Callable[..., Tab], running: Running) -> None:
+    opened = tab().go("/alerts")
+    assert opened.page.locator("td button").count() == 0
+
+    opened.log_in()
+    opened.page.get_by_role("button", name=re.compile("^Silence SlowModel.* for 8 h$")).click()
+    true_soon(lambda: running.monitor.silenced, "the alert is silenced", 10)
+    assert running.monitor.silenced == [("SlowModel", 8 * 3600.0)]
+    opened.page.get_by_text("SlowModel is silent for 8 h.").wait_for()
+
+
+def test_a_wrong_password_is_told_and_changes_nothing(tab: Callable[..., Tab]) -> None:
+    opened = tab()
+    opened.page.goto(opened.url + "/login")
+    opened.page.fill("input[name=password]", "guess")
+    opened.page.click("main button[type=submit]")
+
+    opened.page.locator("main .sw-banner", has_text="The password is wrong").wait_for()
+    opened.go("/alerts")
+    assert opened.page.locator("td button").count() == 0
+
+
+def test_an_action_is_done_only_after_its_plan_was_confirmed(tab: Callable[..., Tab], running: Running) -> None:
+    opened = tab().log_in().go(f"/model/{PLAIN}")
+    opened.page.get_by_label("Version", exact=True).fill("2")
+    opened.page.get_by_role("button", name="Roll out…").click()
+    opened.page.get_by_text(f"move traffic of <b>{PLAIN}</b>").wait_for()
+    assert running.fleet.done == []
+    opened.shot("plan")
+
+    opened.page.get_by_role("button", name="Do it").click()
+    opened.page.get_by_text("rolled out", exact=True).wait_for()
+    assert running.fleet.done == [f"rollout {PLAIN} 2"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_phone_never_scrolls_sideways(name: str, tab: Callable[..., Tab]) -> None:
+    opened = tab(viewport={"width": 375, "height": 740}, device_scale_factor=2).go(PAGES[name])
+
+    assert opened.overflow() <= 0
+    opened.shot(f"phone-{name}")
+
+
+def test_dark_follows_the_system_and_can_be_switched(tab: Callable[..., Tab]) -> None:
+    opened = tab(color_scheme="dark").go("/")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    assert opened.page.evaluate(ground) == "rgb(14, 20, 27)"
+    opened.shot("dark-overview")
+
+    switch = opened.page.get_by_role("button", name=re.compile("^Colours"))
+    switch.click()
+    switch.click()
+    true_soon(lambda: opened.page.evaluate(ground) == "rgb(244, 246, 248)", "it is light", 10)
+    opened.go("/servers")
+    true_soon(lambda: opened.page.evaluate(ground) == "rgb(244, 246, 248)", "it stays light", 10)
+    assert opened.page.get_by_role("button", name="Colours: light").count() == 1
+
+
+def test_a_chosen_time_range_is_kept_from_page_to_page(tab: Callable[..., Tab]) -> None:
+    opened = tab().go("/")
+    opened.page.get_by_role("link", name="The last 15 minutes").click()
+    opened.page.wait_for_url("**range=15m")
+    opened.page.locator("section[aria-label=Models] tbody a").last.click()
+    opened.page.wait_for_url(f"**/model/{PLAIN}?range=15m")
+    axis = opened.option("throughput")["xAxis"][0]
+    assert axis["max"] - axis["min"] == 15 * 60 * 1000
+
+
+def test_everything_is_reached_by_keyboard_beginning_with_the_way_past_the_navigation(tab: Callable[..., Tab]) -> None:
+    opened = tab().go("/")
+    seen = []
+    for _ in range(14):
+        opened.page.keyboard.press("Tab")
+        seen.append(opened.page.evaluate("document.activeElement.innerText.trim()"))
+
+    assert seen[0] == "Skip to the content"
+    assert {"Seaway", "Overview", "Compare", "Alerts", "Servers", "15m", "30d"} <= set(seen)
+
+
+def test_a_hidden_tab_asks_for_nothing(tab: Callable[..., Tab]) -> None:
+    opened = tab().go("/")
+    hide = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true})"
+    opened.page.evaluate(hide % "true")
+    opened.page.wait_for_timeout(1500)  # A beat that was under way ends.
+    before = opened.page.locator(".sw-updated").inner_text()
+    opened.page.wait_for_timeout(7000)
+    assert opened.page.locator(".sw-updated").inner_text() == before
+
+    opened.page.evaluate(hide % "false")
+    opened.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    true_soon(lambda: opened.page.locator(".sw-updated").inner_text() != before, "it is refreshed at once", 5)
+
+
+def test_when_no_server_answers_the_page_says_what_to_do(tab: Callable[..., Tab], running: Running) -> None:
+    running.monitor.problem = "timed out after 2 s"
+    try:
+        opened = tab().go("/")
+        said = opened.page.locator(".sw-banner").inner_text()
+        assert said.startswith("No server answers: replica-a: timed out after 2 s")
+        assert "Check that they run" in said
+        opened.shot("down")
+    finally:
+        running.monitor.problem = ""
+
+
+@pytest.mark.parametrize("name", [*PAGES, "login"])
+def test_history_that_stopped_is_said_on_every_page(name: str, tab: Callable[..., Tab], running: Running) -> None:
+    before = running.monitor.found
+    running.monitor.found = (alert("SeawayMonitorHistoryStopped", AlertState.FIRING), *before)
+    try:
+        opened = tab()
+        opened.page.goto(opened.url + PAGES.get(name, "/login"))
+        banner = opened.page.locator(".sw-stopped")
+        banner.wait_for()
+        assert banner.inner_text().startswith("Since 2")
+        opened.shot(f"stopped-{name}")
+    finally:
+        running.monitor.found = before
+    if name != "login":  # It is not refreshed.
+        banner.wait_for(state="hidden")
+
+
+class Broken:
+    """A store that is damaged."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise sqlite3.DatabaseError("database disk image is <b>malformed</b>")
+
+
+@pytest.mark.parametrize("path", ["/", f"/model/{PLAIN}", "/compare", "/servers"])
+def test_a_store_that_cannot_be_read_is_told_and_the_page_recovers(
+    path: str, tab: Callable[..., Tab], running: Running
+) -> None:
+    running.monitor.store = Broken()  # type: ignore[assignment]
+    try:
+        opened = tab()
+        opened.page.goto(opened.url + path)
+        opened.page.locator(".sw-banner", has_text="The store cannot be read").wait_for()
+    finally:
+        running.monitor.store = running.store
+    opened.page.locator(".sw-banner").wait_for(state="hidden")
+
+
+def test_secrets_of_addresses_are_not_shown(tab: Callable[..., Tab]) -> None:
+    opened = tab().go("/servers")
+    assert "10.0.0.1" in opened.page.content()
+    assert "secret" not in opened.page.content()
+
+
+def test_routes_that_are_added_later_answer_besides_the_page(tab: Callable[..., Tab]) -> None:
+    opened = tab()
+    answer = opened.page.request.get(opened.url + "/api/v1/added-later")
+    assert json.loads(answer.body()) == {"answers": True}
+    assert opened.page.request.get(opened.url + "/" + quote("not there")).status == 404
+    opened.go("/")
+
+
+OPEN_TO_ALL = """
+import sys
+from pathlib import Path
+from tests.e2e.test_monitor_page import Running
+Running(Path(sys.argv[1]), password="", port=int(sys.argv[2])).thread.join()
+"""
+
+
+def test_a_page_without_a_password_only_shows_and_says_how_to_enable_more(browser: Any, tmp_path: Path) -> None:
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-c", OPEN_TO_ALL, str(tmp_path), str(port)], cwd=ROOT)
+    try:
+        opened = Tab(browser, f"http://127.0.0.1:{port}")
+        true_soon(lambda: opened.page.request.get(opened.url).ok, "the page is served", 60)
+        opened.go("/alerts")
+        assert "--password-file" in opened.page.locator(".sw-aside:visible").first.inner_text()
+        assert opened.page.locator("td button").count() == 0
+        assert opened.page.get_by_text("Log in").count() == 0
+        opened.go(f"/model/{PLAIN}")
+        assert opened.page.get_by_role("button", name="Roll out…").count() == 0
+        assert "Nothing was seen of a model" in opened.page.locator(".sw-hint:visible").inner_text()
+        opened.go("/compare")
+        assert "no two versions" in opened.page.locator(".sw-hint:visible").inner_text()
+        opened.go("/")
+        assert "seaway predict" in opened.page.locator(".sw-hint:visible").inner_text()
+        opened.shot("empty")
+        assert opened.complaints == []
+        opened.context.close()
+    finally:
+        process.terminate()
+        process.wait(20)

@@ -1,0 +1,72 @@
+"""A deployment as its state directory shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from seaway.cli.reported import ReportedDeployment
+from seaway.deploy import history
+from seaway.deploy.history import Entry
+from seaway.deploy.state import StateDirectory
+from seaway.errors import Unavailable
+from seaway.fleet.report import DIRECTORY, Report
+from tests.fakes import FakeClock
+from tests.unit.deploy.simulated import desired
+
+
+def write(state: Path, report: Report) -> None:
+    (state / DIRECTORY).mkdir(parents=True, exist_ok=True)
+    (state / DIRECTORY / f"{report.replica}.json").write_bytes(msgspec.json.encode(report))
+
+
+def resolve(name: str) -> Sequence[str]:
+    if name == "digits-1":
+        return ("10.0.0.1",)
+    raise Unavailable(f"{name} cannot be resolved")
+
+
+def deployed(state: Path) -> tuple[ReportedDeployment, FakeClock]:
+    clock = FakeClock()
+    history.begin(
+        StateDirectory(state), Entry(0, clock.wall(), "ann@a", "deploy", outcome="done", seconds=2.0, desired=desired())
+    )
+    return ReportedDeployment(state, resolve, clock), clock
+
+
+def test_replicas_that_report_are_found_by_their_names(tmp_path: Path) -> None:
+    reported, clock = deployed(tmp_path)
+    write(tmp_path, Report("digits-1", clock.wall(), 1.0))
+    write(tmp_path, Report("digits-2", clock.wall() - 30.0, 1.0))
+    write(tmp_path, Report("digits-9", clock.wall() - 3600.0, 1.0))
+    found = reported.targets()
+    assert [(each.instance, each.labels) for each in found] == [
+        ("digits-1", (("project", "digits"),)),
+        ("digits-2", (("project", "digits"),)),
+    ], "one that is silent for a while is down, one that is silent for long is gone"
+    assert found[0].url.startswith("http://digits-1:8501/")
+    assert reported.names() == {"10.0.0.1": "digits-1"}
+
+
+def test_what_they_say_is_what_a_deployment_that_is_at_hand_says(tmp_path: Path) -> None:
+    reported, clock = deployed(tmp_path)
+    write(tmp_path, Report("digits-1", clock.wall(), 1.0, ready=True, memory_bytes=100, in_flight=2, cpu_seconds=1.0))
+    first = {each.series.name: each.point.value for each in reported.samples(1)}
+    assert first == {"replica_ready": 1.0, "replica_memory_bytes": 100.0, "replica_in_flight": 2.0}
+    write(tmp_path, Report("digits-1", clock.wall() - 20.0, 1.0, ready=True, cpu_seconds=3.0))
+    second = {each.series.name: each.point.value for each in reported.samples(2)}
+    assert (second["replica_ready"], second["replica_cpu_seconds_total"]) == (0.0, 2.0)
+
+
+def test_what_was_done_to_it_is_told(tmp_path: Path) -> None:
+    reported, clock = deployed(tmp_path)
+    (event,) = reported.events(clock.wall(), clock.wall() + 10.0)
+    assert (event.kind, event.labels, event.text) == ("deployment", {"project": "digits"}, "deploy by ann@a: done")
+    assert reported.events(clock.wall() + 5.0, clock.wall() + 10.0) == []
+
+
+def test_nothing_there_yet_is_nothing_wrong(tmp_path: Path) -> None:
+    reported = ReportedDeployment(tmp_path / "digits", resolve, FakeClock())
+    assert (reported.targets(), reported.samples(1), reported.events(0.0, 1.0)) == ([], [], [])

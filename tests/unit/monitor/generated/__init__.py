@@ -1,0 +1,1 @@
+"""Generated dashboards and rules."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -44,13 +45,26 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without `--e2e`, leave out what starts servers, and say so in pytest's own count."""
+    """Without `--e2e`, leave out what starts servers, and say so in pytest's own count.
+
+    With `CI` set, one of them that fails is tried once more. They are a thousand and share two cores with dozens of
+    servers and containers there: the first failure for the machine's sake must not hide what the others say. Whoever
+    develops sees every failure at once, and the summary of a CI run names what needed its second attempt.
+    """
     if config.getoption("--e2e"):
+        if os.environ.get("CI"):
+            for item in items:
+                if _starts_servers(item):
+                    item.add_marker(pytest.mark.flaky(reruns=1))
         return
-    left_out = [item for item in items if item.get_closest_marker("e2e") or item.get_closest_marker("conformance")]
+    left_out = [item for item in items if _starts_servers(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def _starts_servers(item: pytest.Item) -> bool:
+    return bool(item.get_closest_marker("e2e") or item.get_closest_marker("conformance"))
 
 
 @pytest.fixture(scope="session")
@@ -102,7 +116,13 @@ def start(request: pytest.FixtureRequest) -> Iterator[Callable[..., Server]]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say loudly what was not tested, and why: a skipped test proves nothing."""
+    """Say loudly what was not tested, and why, and what had to be tried again: neither proves what it should."""
+    repeated = terminalreporter.stats.get("rerun", [])
+    if repeated:
+        terminalreporter.section("FAILED AT FIRST", sep="!", red=True, bold=True)
+        for report in repeated:
+            terminalreporter.line(f"{report.nodeid} ({report.when})")
+            terminalreporter.line(report.longreprtext)
     skipped = terminalreporter.stats.get("skipped", [])
     if not skipped:
         return

@@ -25,6 +25,7 @@ from seaway.deploy.operations import Clear
 from seaway.deploy.plan import Plan, Step
 from seaway.deploy.publication import read_generation
 from seaway.deploy.site import Site
+from seaway.deploy.target import Tell
 from seaway.errors import FailedPrecondition, SeawayError
 from seaway.fleet.published import Published, PublishedModel
 
@@ -42,13 +43,15 @@ class Situation:
 class Intent:
     """What a command wants. `desired` makes it from the situation under the lock; None takes the deployment down.
 
-    `keeps_records`: of a deployment that is taken down, what its monitor has kept stays.
+    `keeps_records`: of a deployment that is taken down, what its monitor has kept stays. `is_automatic`: nobody typed
+    the command, and who types one meanwhile waits for its end.
     """
 
     command: str
     cause: str
     desired: Callable[[Situation], Desired] | None
     keeps_records: bool = False
+    is_automatic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,7 @@ class Deployment:
 
         Raises:  Aborted - somebody else holds the lock; what a failing operation raises.
         """
-        with self._locked(intent.command):
+        with self._locked(intent, audience.watch.tell):
             situation = self.situation()
             desired = intent.desired(situation) if intent.desired is not None else None
             if desired is None:
@@ -158,9 +161,9 @@ class Deployment:
             return Outcome(plan, is_agreed=True, failures=failures)
 
     @contextmanager
-    def _locked(self, command: str) -> Iterator[None]:
-        me = lock.this_process(command, self.who, self.clock)
-        with lock.held(self.site.state, me, self.clock):
+    def _locked(self, intent: Intent, tell: Tell) -> Iterator[None]:
+        me = lock.this_process(intent.command, self.who, self.clock, is_automatic=intent.is_automatic)
+        with lock.held(self.site.state, me, self.clock, tell=tell):
             yield
 
     def _carry_out(self, intent: Intent, plan: Plan, desired: Desired | None, watch: Watch) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from seaway.clock import SystemClock
 from seaway.deploy import lock
-from seaway.deploy.lock import Holder, held, is_left_behind, this_process
+from seaway.deploy.lock import Holder, held, is_left_behind, this_process, waits_for
 from seaway.deploy.state import StateDirectory
 from seaway.errors import Aborted
 from tests.fakes import FakeClock
@@ -71,6 +71,51 @@ def test_of_two_that_find_it_left_behind_one_is_refused(state: StateDirectory) -
     refusal = "another deployer has taken the lock that was left behind"
     with pytest.raises(Aborted, match=refusal), held(state, me(), SystemClock()):
         pass
+
+
+@pytest.mark.parametrize(
+    ("mine", "holders", "waited_s", "waits"),
+    [
+        pytest.param(False, True, 0.0, True, id="a-command-waits-for-the-autoscaler"),
+        pytest.param(False, True, 300.0, False, id="not-for-ever"),
+        pytest.param(False, False, 0.0, False, id="a-command-is-refused-while-another-runs"),
+        pytest.param(True, True, 0.0, False, id="the-autoscaler-looks-again-instead"),
+        pytest.param(True, False, 0.0, False, id="the-autoscaler-does-not-wait-for-a-command"),
+    ],
+)
+def test_who_waits_for_whom(mine: bool, holders: bool, waited_s: float, waits: bool) -> None:
+    first, second = (structs.replace(HOLDER, is_automatic=automatic) for automatic in (holders, mine))
+    assert waits_for(second, first, waited_s) is waits
+
+
+def test_what_the_autoscaler_does_is_waited_for_and_told_once(state: StateDirectory) -> None:
+    clock = FakeClock()
+    scaling = this_process("autoscale 2", "ann@desk", SystemClock(), is_automatic=True)
+    state.write(lock.NAME, msgspec.json.encode(scaling))
+    told: list[str] = []
+    begun = clock.now()
+
+    def ends_after_two_looks() -> None:
+        if clock.now() == begun + 2 * lock._LOOK_S:
+            state.remove(lock.NAME)
+
+    clock.on_wait = ends_after_two_looks
+    with held(state, me(), clock, tell=told.append):
+        assert told == [f"waiting for `autoscale 2` to end, by {scaling}"]
+
+
+def test_one_that_is_waited_for_in_vain_is_named(state: StateDirectory) -> None:
+    clock = FakeClock()
+    scaling = this_process("autoscale 2", "ann@desk", clock, is_automatic=True)
+
+    def renewed() -> None:
+        state.write(lock.NAME, msgspec.json.encode(structs.replace(scaling, renewed=clock.wall())))
+
+    renewed()
+    clock.on_wait = renewed
+    with pytest.raises(Aborted, match="has been busy with `autoscale 2`"), held(state, me(), clock):
+        pass
+    assert clock.now() >= lock.WAIT_S
 
 
 def test_a_failure_gives_the_lock_back(state: StateDirectory) -> None:

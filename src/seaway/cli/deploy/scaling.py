@@ -35,7 +35,7 @@ def autoscaler(deployment: Deployment, audience: Audience, changed: Changed) -> 
         def scaled(situation: Situation) -> Desired:
             return structs.replace(deployment.deployed(situation), replicas=replicas)
 
-        deployment.change(Intent(f"autoscale {replicas}", cause, scaled), audience)
+        deployment.change(Intent(f"autoscale {replicas}", cause, scaled, is_automatic=True), audience)
         changed(replicas, cause)
 
     reports, measured = deployment.site.target.reports, measurements(deployment)

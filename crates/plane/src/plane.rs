@@ -279,7 +279,7 @@ impl Plane {
         self.runtime.block_on(async {
             let end = tokio::time::Instant::now() + timeout;
             let mut proofs = BTreeMap::new();
-            for signature in servable.signatures.iter() {
+            for signature in servable.signatures.called() {
                 let own = recorded.get(&signature.name).map_or(&[][..], Vec::as_slice);
                 let proof = tokio::time::timeout_at(end, prove(&servable.channel, signature, own)).await;
                 let why_not = match proof {

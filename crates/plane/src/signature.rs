@@ -14,6 +14,9 @@ use crate::tensor::{Shape, Tensor};
 /// The signature that a request without a `signature_name` means.
 pub const DEFAULT_SIGNATURE: &str = "serving_default";
 
+/// How the names of signatures begin that TensorFlow writes for itself.
+const INTERNAL_PREFIX: &str = "__saved_model";
+
 /// One input or output of a signature.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TensorInfo {
@@ -79,9 +82,10 @@ impl Signatures {
         self.by_name.get(if name.is_empty() { DEFAULT_SIGNATURE } else { name })
     }
 
-    /// Every signature, in the order of its name.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Signature>> {
-        self.by_name.values()
+    /// The signatures that clients call, in the order of their names: without `__saved_model_init_op` and its like,
+    /// which are steps of a load.
+    pub fn called(&self) -> impl Iterator<Item = &Arc<Signature>> {
+        self.by_name.values().filter(|signature| !signature.name.starts_with(INTERNAL_PREFIX))
     }
 
     /// The definitions as GetModelMetadata answers them.
@@ -167,9 +171,18 @@ mod tests {
         assert_eq!(input("b"), Some((Ok(DType::Float), Some([-1, 3].as_slice()))));
         assert_eq!(input("c"), Some((Ok(DType::String), None)));
         assert_eq!((input("d"), signature.output("b")), (None, None));
-        assert_eq!(signatures.iter().count(), 1);
         assert!(signatures.get("none").is_none());
         assert!(signatures.proto().signature_def.contains_key(DEFAULT_SIGNATURE));
+    }
+
+    #[test]
+    fn a_step_of_a_load_is_told_and_not_called() {
+        let names = [DEFAULT_SIGNATURE, "__saved_model_init_op", "__saved_model_train_op", "regress"];
+        let signature_def = names.map(|name| (name.to_owned(), SignatureDef::default())).into();
+        let signatures = Signatures::decode(&SignatureDefMap { signature_def }.encode_to_vec()).unwrap();
+        let called: Vec<&str> = signatures.called().map(|signature| &*signature.name).collect();
+        assert_eq!(called, ["regress", DEFAULT_SIGNATURE]);
+        assert_eq!(signatures.proto().signature_def.len(), names.len());
     }
 
     #[test]

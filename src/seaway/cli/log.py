@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import structs
 
 from seaway.errors import FailedPrecondition, InvalidArgument
-from seaway.proof.passport import PASSPORT_FILE, read_passport
+from seaway.proof.passport import PASSPORT_FILE, Examples, Passport, read_passport, write_passport
 from seaway.proof.warmup import MAX_RECORDS, WARMUP_FILE
 from seaway.request_log.examples import example_records
 from seaway.request_log.jsonl import line_of
@@ -120,13 +121,20 @@ def examples(
     with suppress(ValueError):
         expected = int(out.resolve().name) if version is None else version
     records = example_records(read_records(files), expected, most)
-    _refuse_fewer(out, len(records))
+    passport = _refuse_fewer(out, len(records))
     write_log(file, TFRECORD, lambda: records)
+    if passport is not None:
+        # With more answers than the version promised until now it is good all along, so the order does not matter.
+        now = Examples("logged", len(records), file.stat().st_size)
+        write_passport(out, structs.replace(passport, examples=now))
     typer.echo(f"{len(records)} requests with their answers in {file}")
 
 
-def _refuse_fewer(version: Path, answers: int) -> None:
-    """Make sure that a version keeps as many answers as it was exported with: servers refuse it with fewer."""
+def _refuse_fewer(version: Path, answers: int) -> Passport | None:
+    """Make sure that a version keeps as many answers as it was exported with: servers refuse it with fewer.
+
+    Return what its exporter said of it.
+    """
     passport = read_passport(version)
     promised = passport.examples.records if passport is not None and passport.examples is not None else 0
     if answers < promised:
@@ -134,6 +142,7 @@ def _refuse_fewer(version: Path, answers: int) -> None:
             f"{version} was exported with {promised} examples and is refused with fewer; this would leave {answers}: "
             f"write another file, or remove {version / PASSPORT_FILE} first to serve it without its proof"
         )
+    return passport
 
 
 def _form(text: str) -> Form:

@@ -2,24 +2,17 @@
 
 Asked over the HTTP API that `seaway monitor` and Prometheus have in common, so a platform's own Prometheus serves as
 well. It knows nothing of rollouts or scaling, and decides nothing.
-
-Source: https://prometheus.io/docs/prometheus/latest/querying/api/
 """
 
 from __future__ import annotations
 
-import http.client
-import json
 import re
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from seaway.errors import InvalidArgument, Unavailable
+from seaway import prometheus_api
 
 _TIMEOUT_S = 5.0
 _FRACTION = re.compile(r"\.[0-9]+")
@@ -86,24 +79,7 @@ class MonitorApi:
         return tuple(_firing(each) for each in self._ask("alerts")["alerts"] if each["state"] == "firing")
 
     def _ask(self, path: str, **values: str) -> Any:
-        query = urllib.parse.urlencode(values)
-        try:
-            with urllib.request.urlopen(f"{self._url}/api/v1/{path}?{query}", timeout=_TIMEOUT_S) as response:
-                return json.load(response)["data"]
-        except urllib.error.HTTPError as err:
-            with err:
-                raise self._refused(err) from None
-        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as err:
-            raise Unavailable(f"no monitor answers at {self._url} ({getattr(err, 'reason', err)})") from None
-
-    def _refused(self, err: urllib.error.HTTPError) -> InvalidArgument | Unavailable:
-        try:
-            said = json.load(err)
-        except ValueError:
-            said = None
-        if isinstance(said, dict) and said.get("errorType") in {"bad_data", "execution"}:
-            return InvalidArgument(f"{self._url}: {said.get('error', err.reason)}")
-        return Unavailable(f"{self._url} answers {err.code} {err.reason}")
+        return prometheus_api.ask(self._url, path, _TIMEOUT_S, **values)
 
 
 def _firing(alert: Mapping[str, Any]) -> Firing:

@@ -19,14 +19,14 @@ PASSPORT_FILE = Path("assets.extra") / "seaway.json"
 FORMAT = 1
 """The only form there is so far; a newer one is refused by name."""
 
-Origin = Literal["given", "generated"]
+Origin = Literal["given", "generated", "logged"]
 
 
 class Examples(msgspec.Struct, frozen=True):
     """The recorded requests of a version."""
 
     origin: Origin
-    """`given`: rows of somebody's data. `generated`: made up from the signature."""
+    """`given`: rows of somebody's data. `generated`: made up from the signature. `logged`: from a log of requests."""
     records: int
     """How many requests with their answers the warm-up file holds."""
     size_bytes: int
@@ -91,10 +91,12 @@ def default_tolerance() -> dict[str, Allowed]:
 
 
 def write_passport(version_path: Path, passport: Passport) -> None:
-    """Write the file of a version that nobody reads yet."""
+    """Write the file of a version: beside first and then moved in, since a server may be reading it."""
     file = version_path / PASSPORT_FILE
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(msgspec.json.format(msgspec.json.encode(passport), indent=2) + b"\n")
+    beside = file.with_name(f".{file.name}.part")
+    beside.write_bytes(msgspec.json.format(msgspec.json.encode(passport), indent=2) + b"\n")
+    beside.replace(file)
 
 
 def read_passport(version_path: Path) -> Passport | None:

@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from seaway import protos
 from seaway.cli import main
-from seaway.proof.passport import PASSPORT_FILE, Examples, Passport, write_passport
+from seaway.proof.passport import PASSPORT_FILE, Examples, Passport, read_passport, write_passport
 from seaway.proof.replay import recorded_answers
 from seaway.proof.warmup import WARMUP_FILE, read_warmup_records
 from seaway.protos.tfrecord import write_tfrecords
@@ -125,3 +126,14 @@ def test_an_exported_version_keeps_as_many_examples_as_it_was_exported_with(
     assert "this would leave 0" in capsys.readouterr().err
     (version / PASSPORT_FILE).unlink()
     assert main.run(["log", "warmup", file, "-o", str(version / WARMUP_FILE)]) == 0
+
+
+def test_a_version_says_that_its_examples_are_from_a_log(tmp_path: Path) -> None:
+    file = str(tfrecord(tmp_path / "log", [asked(1.0), asked(2.0), asked(3.0)]))
+    version = tmp_path / "3"
+    version.mkdir()
+    exported = Passport(1, "m", "now", {"seaway": "0.1"}, Examples("generated", 2, 100))
+    write_passport(version, exported)
+    assert main.run(["log", "examples", file, "-o", str(version)]) == 0
+    size_bytes = (version / WARMUP_FILE).stat().st_size
+    assert read_passport(version) == structs.replace(exported, examples=Examples("logged", 3, size_bytes))

@@ -89,8 +89,8 @@ def test_alerts_that_fire(since: str) -> None:
             400, '{"status":"error","errorType":"bad_data","error":"no such"}', InvalidArgument, "no such", id="refused"
         ),
         pytest.param(503, "busy", Unavailable, "answers 503", id="busy"),
-        pytest.param(200, "<html>", Unavailable, "no monitor answers at", id="something-else"),
-        pytest.param(200, "[]", Unavailable, "no monitor answers at", id="something-else-in-json"),
+        pytest.param(200, "<html>", Unavailable, "does not answer as Prometheus does", id="something-else"),
+        pytest.param(200, "[]", Unavailable, "does not answer as Prometheus does", id="something-else-in-json"),
     ],
 )
 def test_a_monitor_that_has_no_answer(status: int, body: str, error: type[Exception], said: str) -> None:

@@ -82,7 +82,7 @@ where
 
 fn version(servable: &Servable) -> Version {
     let parameters = servable.channel.rules();
-    let signatures = servable.signatures.iter().map(|signature| {
+    let signatures = servable.signatures.called().map(|signature| {
         let name = &*signature.name;
         (name.to_owned(), shown(servable, name, parameters.enabled))
     });

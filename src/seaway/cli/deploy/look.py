@@ -55,7 +55,9 @@ def shown(found: Status) -> Iterator[str | Table]:
     if not found.is_deployed:
         yield f"{found.project} is not deployed on {found.target}; `seaway deploy` does that"
         return
-    yield f"{found.project} on {found.target}: ingress {found.ingress or 'not there'}, generation {found.generation}"
+    # On Kubernetes the cluster's own Service spreads the requests.
+    ingress = "" if found.target == "kubernetes" else f"ingress {found.ingress or 'not there'}, "
+    yield f"{found.project} on {found.target}: {ingress}generation {found.generation}"
     if found.monitor:
         yield f"monitor: {found.monitor}"
     yield _replica_table(found.replicas)

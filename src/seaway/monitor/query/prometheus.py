@@ -1,17 +1,10 @@
 """A store whose questions a Prometheus-compatible server answers: Prometheus, Thanos, Mimir, VictoriaMetrics.
 
 Events and alerts' states stay in the file beside; what servers say is neither collected nor kept a second time.
-
-Source: https://prometheus.io/docs/prometheus/latest/querying/api/
 """
 
 from __future__ import annotations
 
-import http.client
-import json
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from seaway.errors import InvalidArgument, Unavailable
+from seaway import prometheus_api
 from seaway.monitor.point import Kind, Series
 from seaway.monitor.query.quote import quoted
 from seaway.monitor.question import Labels, Moments, Result
@@ -70,29 +63,7 @@ class PrometheusStore(Store):
         return tuple(sorted((_status(each) for each in ours), key=lambda each: each.instance))
 
     def _get(self, path: str, **values: object) -> Any:
-        query = urllib.parse.urlencode(values)
-        try:
-            with urllib.request.urlopen(f"{self._url}/api/v1/{path}?{query}", timeout=_TIMEOUT_S) as response:
-                answer = json.load(response)
-        except urllib.error.HTTPError as err:
-            with err:
-                raise _refused(self._url, err) from None
-        except (OSError, http.client.HTTPException, ValueError) as err:
-            reason = getattr(err, "reason", err)
-            raise Unavailable(f"Prometheus at {self._url} does not answer: {reason}") from None
-        if not isinstance(answer, dict) or answer.get("status") != "success":
-            raise Unavailable(f"{self._url} does not answer as Prometheus does")
-        return answer["data"]
-
-
-def _refused(url: str, err: urllib.error.HTTPError) -> InvalidArgument | Unavailable:
-    try:
-        said = json.load(err)
-    except ValueError:
-        said = {}
-    if isinstance(said, dict) and said.get("errorType") in {"bad_data", "execution"}:
-        return InvalidArgument(str(said.get("error", err.reason)))
-    return Unavailable(f"Prometheus at {url} answers {err.code} {err.reason}")
+        return prometheus_api.ask(self._url, path, _TIMEOUT_S, **values)
 
 
 def _labels(metric: dict[str, str]) -> Labels:

@@ -46,11 +46,14 @@ def test_a_server_that_is_killed_costs_no_answer_while_another_lives(start: Star
             assert client.predict("half", [[float(number)]]).tolist() == [[number / 2 + 2]]
 
 
-def test_a_batch_in_parts_is_answered_by_one_version_while_another_takes_over(start: Start, store: Store) -> None:
+@pytest.mark.parametrize("api", ["grpc", "rest"])
+def test_a_batch_in_parts_is_answered_by_one_version_while_another_takes_over(
+    start: Start, store: Store, api: str
+) -> None:
     store.add("m", 1, "adder", "1")
     server = start({"m": store.base("m")}, "--file-system-poll-wait-seconds=1", "--settle-seconds=0.2")
     x, seen = np.zeros(200, np.float32), set()
-    with Client(server.grpc_address) as client:
+    with Client(server.grpc_address if api == "grpc" else server.url) as client:
         client.predict("m", x)
         store.add("m", 2, "adder", "2")
         for _ in range(2000):
@@ -70,7 +73,9 @@ def test_parts_are_the_same_as_the_whole(start: Start, models: Models, api: str)
     with Client(server.grpc_address if api == "grpc" else server.url, max_message_bytes=2000) as client:
         whole = client.answer("m", x, max_batch_rows=1000)
         parts = client.answer("m", x, max_batch_rows=7, progress=told.append)
+        (served,) = client.status("m")
     assert (whole.outputs["y"] == parts.outputs["y"]).all()
+    assert whole.version == parts.version == served.version
     assert sum(told) == 1000
     assert max(told) == 7
 

@@ -106,6 +106,10 @@ def test_a_model_is_served_from_s3_and_a_new_version_takes_over_without_one_fail
     assert CREDENTIALS["AWS_SECRET_ACCESS_KEY"] not in server.log
 
 
+def metrics(server: Server) -> list[str]:
+    return server.get("/monitoring/prometheus/metrics").body.decode().splitlines()
+
+
 def test_the_path_of_the_command_line_may_be_a_url(start: Start, connect: Connect, bucket: Bucket) -> None:
     bucket.add(3, "3")
     server = start(None, URL, *bucket.flags)
@@ -140,6 +144,7 @@ def test_a_store_that_is_down_leaves_what_is_served_and_new_versions_come_when_i
         lambda problem: "cannot be listed" in problem,
         "the list of models says what is wrong with the store",
     )
+    assert 'seaway_model_store_up{model="adder"} 0' in metrics(server)
     with Load(lambda: answer(client), threads=1) as load:
         pid = server.worker_pid("adder", 1)
         next(each for each in server.family() if each.pid == pid).kill()
@@ -152,6 +157,10 @@ def test_a_store_that_is_down_leaves_what_is_served_and_new_versions_come_when_i
     server.wait_state("adder", 2)
     assert answer(client) == 2.0
     assert "answers again" in server.log
+    lines = metrics(server)
+    assert 'seaway_model_store_up{model="adder"} 1' in lines
+    assert 'seaway_model_store_fetches_total{model="adder",outcome="ok"} 2' in lines
+    assert 'outcome="failed"' not in "".join(line for line in lines if line.startswith("seaway_model_store_fetches"))
 
 
 def test_a_server_that_starts_while_the_store_is_down_serves_the_copies_there_are(

@@ -214,7 +214,7 @@ impl Metrics {
 
     /// Adds the metrics that the plane itself does not write.
     fn with_told(mut self) -> Metrics {
-        const TOLD: [&str; 10] = [
+        const TOLD: [&str; 14] = [
             "seaway_worker_memory_bytes",
             "seaway_worker_cpu_seconds_total",
             "seaway_model_loads_total",
@@ -225,6 +225,10 @@ impl Metrics {
             "seaway_engine_trials_total",
             "seaway_engine_trial_ratio",
             "seaway_request_log_files_total",
+            "seaway_model_store_up",
+            "seaway_model_store_fetches_total",
+            "seaway_model_store_fetched_bytes_total",
+            "seaway_model_store_fetch_seconds_total",
         ];
         for name in TOLD {
             let entry = find(name);

@@ -15,7 +15,7 @@ class Answer:
 
     outputs: Mapping[str, Array]
     version: int | None = None
-    """The version that answered; None over REST, which does not say."""
+    """The version that answered; None from TensorFlow Serving over REST, which does not say."""
     signature: str = ""
 
     def value(self) -> Array | dict[str, Array]:

@@ -20,7 +20,7 @@ from seaway.client.exchange import Exchange, Refusal, Reply
 from seaway.client.json_values import parsed
 from seaway.client.model import Predict
 from seaway.client.options import CallOptions
-from seaway.client.over_rest import answer_in, code_named, predict
+from seaway.client.over_rest import answer_in, code_named, predict, read_answer
 from seaway.client.runtime import Runtime, finish
 from seaway.client.transports.http_status import code_of_status
 from seaway.clock import Clock
@@ -101,7 +101,7 @@ class Submission:
         if reply.status == _ACCEPTED:
             self.status = operation_status(_document(reply))
         else:
-            self._answer = answer_in(self._request, _document(reply))
+            self._answer = read_answer(self._request, reply)
         return self
 
     async def look(self) -> OperationStatus:

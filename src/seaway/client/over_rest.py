@@ -9,6 +9,7 @@ Source: tensorflow_serving/g3doc/api_rest.md; docs/operations.md
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -28,6 +29,8 @@ from seaway.protos import message
 ONLY_OUTPUT = "outputs"
 """The name of a single output where the server does not tell the signature: REST does not say it either."""
 _MOST_CODES = 17
+_MODEL_VERSION = "x-model-version"
+"""Seaway's; TensorFlow Serving does not say over REST which version answered."""
 
 
 def predict(request: Predict) -> Call[Answer]:
@@ -43,7 +46,7 @@ def predict(request: Predict) -> Call[Answer]:
 
 def read_answer(request: Predict, reply: Reply) -> Answer:
     """Return the answer that a reply to `predict` holds."""
-    return answer_in(request, _object(reply))
+    return replace(answer_in(request, _object(reply)), version=_version(reply))
 
 
 def answer_in(request: Predict, document: Mapping[str, Any]) -> Answer:
@@ -121,6 +124,11 @@ def _examples_exchange(request: ExamplesRequest, verb: str) -> Exchange:
 
 def _named(signature: str) -> dict[str, object]:
     return {"signature_name": signature} if signature else {}
+
+
+def _version(reply: Reply) -> int | None:
+    said = reply.headers.get(_MODEL_VERSION, "")
+    return int(said) if said.isascii() and said.isdigit() else None
 
 
 def _object(reply: Reply) -> Mapping[str, Any]:

@@ -23,7 +23,7 @@ from seaway.serving.engine_plan import EnginePlans
 from seaway.serving.follow.following import Following, following
 from seaway.serving.instance import LoadOptions
 from seaway.serving.log_shipping import LogShipping, log_directory, log_shipping
-from seaway.serving.measure import Measurer
+from seaway.serving.measure import Measurer, tell
 from seaway.serving.model_stores import model_stores
 from seaway.serving.plane_events import PlaneEvents
 from seaway.serving.plane_settings import plane_settings
@@ -31,6 +31,7 @@ from seaway.serving.publisher import Publisher
 from seaway.serving.repository_settings import model_list, repository_options
 from seaway.serving.servable_loader import ServableLoader, Site
 from seaway.serving.served import ServedVersions
+from seaway.serving.store_metrics import StoreMetrics
 from seaway.serving.tokens import TokensFile, read_tokens
 from seaway.serving.trial.decisions import Decisions
 from seaway.serving.trial.tuner import Surroundings, Tuner
@@ -147,8 +148,9 @@ def assemble(settings: ServerSettings, clock: Clock) -> Server:
     site = Site(plane, workers, served, batching, batching_admin, plans, publisher.refresh, settings.models.proof)
     repository_told = repository_options(settings)
     stored = model_stores(settings, clock)
-    loaders = stored.loaders(partial(ServableLoader, site))
-    repository = ModelRepository(repository_told, loaders, stored.surroundings(repository_told.source))
+    of_stores = StoreMetrics(partial(tell, plane))
+    loaders = stored.loaders(partial(ServableLoader, site), of_stores)
+    repository = ModelRepository(repository_told, loaders, stored.surroundings(repository_told.source, of_stores))
     measurer = Measurer(plane, served, publisher)
     tuner = Tuner(settings.trials, Surroundings(plane, served, plans, publisher.refresh, clock))
     # The counters first: whoever sees a version AVAILABLE also sees its load counted.

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import threading
 
-from seaway.errors import Cancelled
+from seaway.errors import Cancelled, SeawayError
 from seaway.repository.loader import Loader, LoaderFactory, OnFailure
 from seaway.repository.source import AspiredVersion
+from seaway.serving.store_metrics import StoreMetrics
 from seaway.stores.cache import Cache, Lease
 from seaway.stores.tree import Tree
 
@@ -19,9 +20,10 @@ from seaway.stores.tree import Tree
 class FetchedLoader:
     """One attempt to serve one version of a store; see `seaway.repository.loader.Loader` for the contract."""
 
-    def __init__(self, cache: Cache, version: AspiredVersion, tree: Tree, inner: Loader) -> None:
+    def __init__(self, cache: Cache, version: AspiredVersion, tree: Tree, inner: Loader, metrics: StoreMetrics) -> None:
         """Begin nothing yet; `inner` loads what is at the version's path."""
         self._cache = cache
+        self._metrics = metrics
         self._version = version
         self._tree = tree
         self._inner = inner
@@ -50,7 +52,16 @@ class FetchedLoader:
             self._let_go()
 
     def _hold(self) -> None:
-        lease = self._cache.hold(self._tree, self._cancelled, self._version.fetch_timeout_s)
+        model = self._version.id.name
+        try:
+            lease = self._cache.hold(self._tree, self._cancelled, self._version.fetch_timeout_s)
+        except Cancelled:
+            raise
+        except SeawayError:
+            self._metrics.failed(model)
+            raise
+        if lease.fetched is not None:
+            self._metrics.fetched(model, lease.fetched)
         with self._lock:
             self._lease = lease
         if self._cancelled.is_set():
@@ -67,12 +78,15 @@ class FetchedLoader:
 class FetchedLoaders:
     """Makes loaders: one that fetches for a version of a store, the others' own for a version in a directory."""
 
-    def __init__(self, cache: Cache, inner: LoaderFactory) -> None:
+    def __init__(self, cache: Cache, inner: LoaderFactory, metrics: StoreMetrics) -> None:
         """Begin nothing yet."""
         self._cache = cache
         self._inner = inner
+        self._metrics = metrics
 
     def __call__(self, version: AspiredVersion, on_failure: OnFailure) -> Loader:
         """Return a loader that has not begun."""
         loader = self._inner(version, on_failure)
-        return loader if version.tree is None else FetchedLoader(self._cache, version, version.tree, loader)
+        if version.tree is None:
+            return loader
+        return FetchedLoader(self._cache, version, version.tree, loader, self._metrics)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import socket
 import threading
 from pathlib import Path
 
-from seaway._core import Plane, StatusError
+from seaway._core import Plane
 from seaway.clock import Clock
 from seaway.engines.onnx_cache import cache_directory
 from seaway.request_log.shipper import Orders, Shipper
 from seaway.request_log.uploader import Stores, Uploader
 from seaway.request_log.writing import require_form
-from seaway.serving.measure import Observation
+from seaway.serving.measure import Observation, tell
 from seaway.settings.server import ServerSettings
 
 log = logging.getLogger(__name__)
@@ -73,10 +72,7 @@ def log_shipping(settings: ServerSettings, plane: Plane, clock: Clock) -> LogShi
     )
 
     def count(outcome: str, files: int) -> None:
-        try:
-            plane.observe(json.dumps([Observation(_FILES, {"outcome": outcome}, files, "add").as_json()]))
-        except (StatusError, RuntimeError) as err:  # the second of a plane that has stopped: nobody reads it any more
-            log.debug("a file of the request log was not counted: %s", err)
+        tell(plane, [Observation(_FILES, {"outcome": outcome}, files, "add")])
 
     return LogShipping(Shipper(orders, Uploader(Stores().put, clock), count, clock), request_log.upload_grace_s)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from seaway._core import Plane
+from seaway._core import Plane, StatusError
 from seaway.clock import Clock
 from seaway.errors import SeawayError
 from seaway.repository.ids import ServableId
@@ -34,6 +35,14 @@ class Observation:
     def as_json(self) -> dict[str, object]:
         """Return it as the plane reads it."""
         return {"name": self.name, "labels": self.labels, "value": self.value, "op": self.op}
+
+
+def tell(plane: Plane, observations: Sequence[Observation]) -> None:
+    """Have the plane's metrics show these values, for a thread that may outlive the plane."""
+    try:
+        plane.observe(json.dumps([each.as_json() for each in observations]))
+    except (StatusError, RuntimeError) as err:  # the second of a plane that has stopped: nobody reads it any more
+        log.debug("%s was not told: %s", ", ".join(each.name for each in observations), err)
 
 
 def of_state(before: State, state: ServableState) -> list[Observation]:

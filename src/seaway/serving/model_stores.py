@@ -16,6 +16,7 @@ from seaway.repository.options import SourceOptions
 from seaway.repository.sources.file_system import FileSystemSource
 from seaway.repository.sources.urls import AnySource, Depot, UrlSource
 from seaway.serving.fetched_loader import FetchedLoaders
+from seaway.serving.store_metrics import StoreMetrics
 from seaway.settings.server import ServerSettings
 from seaway.stores.cache import Cache
 from seaway.stores.fetch import Fetch, FetchOptions
@@ -34,15 +35,15 @@ class ModelStores:
     listings: Listings
     clock: Clock
 
-    def surroundings(self, options: SourceOptions) -> Surroundings:
-        """Return what the repository takes from outside."""
-        depot = Depot(self._opened(), self.cache.place, self.listings)
+    def surroundings(self, options: SourceOptions, metrics: StoreMetrics) -> Surroundings:
+        """Return what the repository takes from outside; `metrics` learn how the stores answer."""
+        depot = Depot(self._opened(), self.cache.place, self.listings, metrics)
         directories = FileSystemSource(options, self.clock)
         return Surroundings(self.clock, ThreadExecutor(), AnySource(directories, UrlSource(options, self.clock, depot)))
 
-    def loaders(self, inner: LoaderFactory) -> LoaderFactory:
-        """Return loaders that fetch what `inner` then loads."""
-        return FetchedLoaders(self.cache, inner)
+    def loaders(self, inner: LoaderFactory, metrics: StoreMetrics) -> LoaderFactory:
+        """Return loaders that fetch what `inner` then loads; `metrics` learn what was fetched."""
+        return FetchedLoaders(self.cache, inner, metrics)
 
     def _opened(self) -> Callable[[str], Store]:
         """Open stores, the first time with what crashes have left of the cache taken away."""

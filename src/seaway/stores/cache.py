@@ -20,6 +20,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from seaway import errors
@@ -42,13 +43,23 @@ Fetcher = Callable[[Tree, Path, Callable[[], bool]], None]
 """`fetch(tree, directory, is_cancelled)` returns when every file is in the directory, whole."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What came from a store, without what was there of it before."""
+
+    size_bytes: int
+    seconds: float
+
+
 class Lease:
     """A copy that is kept until `release`, or until the process ends."""
 
-    def __init__(self, lock: FileLock, path: Path) -> None:
+    def __init__(self, lock: FileLock, path: Path, fetched: Fetched | None) -> None:
         """Take over a shared lock on the copy."""
         self._lock = lock
         self.path = path
+        self.fetched = fetched
+        """What was fetched for this lease; None when the copy was there, or somebody else fetched it."""
 
     def release(self) -> None:
         """Let the copy go when room is needed; a second call does nothing."""
@@ -79,16 +90,17 @@ class Cache:
         end_s = self._clock.now() + timeout_s
         lock_path = self._directory / tree.digest / LOCK
         has_told = False
+        fetched: Fetched | None = None
         while True:
             try:
-                lease = self._shared(tree, lock_path)
+                lease = self._shared(tree, lock_path, fetched)
                 if lease is not None:
                     return lease
                 exclusive = try_lock(lock_path, exclusive=True)
             except OSError as err:
                 raise as_seaway_error(err, f"the cache of fetched models {self._directory} cannot be used") from err
             if exclusive is not None:
-                self._fill(tree, exclusive, self._ender(tree, cancelled, end_s))
+                fetched = self._fill(tree, exclusive, self._ender(tree, cancelled, end_s))
                 continue
             if not has_told:
                 log.info("waiting for another process that fetches %s", shown(tree.url))
@@ -115,7 +127,7 @@ class Cache:
         except FileNotFoundError:
             return
 
-    def _shared(self, tree: Tree, lock_path: Path) -> Lease | None:
+    def _shared(self, tree: Tree, lock_path: Path, fetched: Fetched | None) -> Lease | None:
         """Return a lease on a copy that is there and whole."""
         lock = try_lock(lock_path, exclusive=False, create=False)
         if lock is None:
@@ -125,21 +137,23 @@ class Cache:
             lock.release()
             return None
         lock.touch()
-        return Lease(lock, model)
+        return Lease(lock, model, fetched)
 
-    def _fill(self, tree: Tree, lock: FileLock, is_cancelled: Callable[[], bool]) -> None:
-        """Fetch a version, with the exclusive lock, which is let go in the end."""
+    def _fill(self, tree: Tree, lock: FileLock, is_cancelled: Callable[[], bool]) -> Fetched | None:
+        """Fetch a version, with the exclusive lock, which is let go in the end; None when it is there already."""
         model, partial = lock.path.with_name(MODEL), lock.path.with_name(PARTIAL)
         try:
             if _is_whole(tree, model):
-                return
+                return None
+            begun_s, kept_bytes = self._clock.now(), _tree_bytes(partial)
             shutil.rmtree(model, ignore_errors=True)
-            lock.write(json.dumps({"size_bytes": _tree_bytes(partial), "url": shown(tree.url)}))
+            lock.write(json.dumps({"size_bytes": kept_bytes, "url": shown(tree.url)}))
             self._make_room(tree, lock, is_cancelled)
             log.info("fetching %s: %d files, %d bytes", shown(tree.url), len(tree.files), tree.size_bytes)
             partial.mkdir(parents=True, exist_ok=True)
             self._fetch(tree, partial, is_cancelled)
             partial.rename(model)
+            return Fetched(max(0, tree.size_bytes - kept_bytes), self._clock.now() - begun_s)
         except errors.Aborted:
             shutil.rmtree(partial, ignore_errors=True)
             raise

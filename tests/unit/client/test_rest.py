@@ -64,6 +64,18 @@ def test_an_answer_of_nan_is_read_and_typed() -> None:
     assert np.isnan(answer.outputs["y"][0])
 
 
+@pytest.mark.parametrize(
+    ("headers", "version"),
+    [
+        pytest.param({"x-model-version": "7"}, 7, id="seaway"),
+        pytest.param({}, None, id="tensorflow-serving"),
+        pytest.param({"x-model-version": "seven"}, None, id="something-else"),
+    ],
+)
+def test_the_version_that_answered_is_in_a_header(headers: dict[str, str], version: int | None) -> None:
+    assert predict(request()).decode(Reply(b'{"outputs": [1.0]}', headers=headers)).version == version
+
+
 def test_only_wanted_outputs_are_answered_and_an_unknown_one_is_named() -> None:
     document = {"outputs": {"a": [1], "b": [2]}}
     assert list(answer_in(request(None, outputs=["b"]), document).outputs) == ["b"]

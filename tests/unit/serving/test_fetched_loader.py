@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ from seaway.clock import SystemClock
 from seaway.repository.ids import ServableId
 from seaway.repository.source import AspiredVersion
 from seaway.serving.fetched_loader import FetchedLoaders
+from seaway.serving.measure import Observation
+from seaway.serving.store_metrics import StoreMetrics
 from seaway.settings.model_config import ModelConfig
 from seaway.stores.cache import Cache
 from seaway.stores.tree import StoredFile, Tree
@@ -32,10 +34,18 @@ class Bench:
     def __init__(self, directory: Path, fetch: Callable[[Tree, Path, Callable[[], bool]], None] = fetch) -> None:
         self.cache = Cache(directory, 0, fetch, SystemClock())
         self.inner = FakeLoaders()
-        self.loaders = FetchedLoaders(self.cache, self.inner)
+        self.told: list[tuple[str, str, float]] = []
+        self.loaders = FetchedLoaders(self.cache, self.inner, StoreMetrics(self.tell))
         model = ModelConfig("m", "s3://b/m")
         path = self.cache.place(TREE.digest)
         self.version = AspiredVersion(ServableId("m", 1), path, model, tree=TREE, fetch_timeout_s=LIMIT_S)
+
+    def tell(self, observations: Sequence[Observation]) -> None:
+        for each in observations:
+            assert each.op == "add"
+            assert each.labels["model"] == "m"
+            if not each.name.endswith("seconds_total"):
+                self.told.append((each.name, each.labels.get("outcome", ""), each.value))
 
     @property
     def is_held(self) -> bool:
@@ -56,6 +66,24 @@ def test_a_version_is_fetched_then_loaded_and_held_until_it_is_unloaded(tmp_path
     loader.unload()
     assert bench.inner.log == ["load m 1", "unload m 1"]
     assert not bench.is_held
+
+
+def test_what_is_fetched_is_counted_and_what_is_there_is_not(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    for _ in range(2):
+        bench.loaders(bench.version, ignore).load()
+    fetched = [("seaway_model_store_fetches_total", "ok", 1.0), ("seaway_model_store_fetched_bytes_total", "", 5.0)]
+    assert bench.told == fetched
+
+
+def test_a_fetch_that_fails_is_counted_and_a_load_that_fails_is_not(tmp_path: Path) -> None:
+    def nothing(tree: Tree, directory: Path, is_cancelled: Callable[[], bool]) -> None:
+        raise errors.Unavailable("nobody answers")
+
+    bench = Bench(tmp_path, nothing)
+    with pytest.raises(errors.Unavailable):
+        bench.loaders(bench.version, ignore).load()
+    assert bench.told == [("seaway_model_store_fetches_total", "failed", 1.0)]
 
 
 def test_a_load_that_fails_holds_nothing(tmp_path: Path) -> None:

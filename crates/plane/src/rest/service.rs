@@ -13,7 +13,7 @@ use http::header::{
     CONTENT_ENCODING, CONTENT_TYPE, ORIGIN, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
 use http::request::Parts;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::service::{service_fn, Service};
@@ -39,6 +39,9 @@ use crate::status::{Result as StatusResult, Status};
 /// What a client is told to wait for a server that is not ready.
 const NOT_READY_RETRY: Duration = Duration::from_secs(1);
 
+/// Which version answered: TensorFlow Serving's body has no place for it, as gRPC's `model_spec` has.
+const MODEL_VERSION: HeaderName = HeaderName::from_static("x-model-version");
+
 /// What an inference call answers.
 #[derive(Clone, Debug)]
 pub struct Inferred {
@@ -46,6 +49,12 @@ pub struct Inferred {
     pub body: Vec<u8>,
     /// Who answered.
     pub version: i64,
+}
+
+impl From<Inferred> for Reply {
+    fn from(Inferred { body, version }: Inferred) -> Reply {
+        Reply { headers: vec![(MODEL_VERSION, version.into())], ..Reply::json(body) }
+    }
 }
 
 /// The service that answers REST requests from `dataplane`.
@@ -106,7 +115,7 @@ where
                 let check = |body: &Bytes| check(dataplane, &wanted, body, &call);
                 return super::operations::accept(operations, parts, &wanted, body, check).await;
             }
-            Ok(Reply::json(infer(dataplane, &wanted, &parts.headers, &body, &call).await?.body))
+            infer(dataplane, &wanted, &parts.headers, &body, &call).await.map(Reply::from).map_err(Refusal::from)
         }
         RestCall::Metadata(address) => {
             let servable = dataplane.resolve(&address)?;

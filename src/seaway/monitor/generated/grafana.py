@@ -198,6 +198,10 @@ def _loading(catalogue: Catalogue) -> tuple[Panel, ...]:
     loads = catalogue.series("seaway_model_loads_total").where(_OF_MODEL)
     unloads = catalogue.series("seaway_model_unloads_total").where(_OF_MODEL)
     restarts = catalogue.series("seaway_worker_restarts_total").where(_OF_MODEL)
+    stores = catalogue.series("seaway_model_store_up").where(_OF_MODEL)
+    fetches = catalogue.series("seaway_model_store_fetches_total").where(_OF_MODEL)
+    fetched = catalogue.series("seaway_model_store_fetched_bytes_total").where(_OF_MODEL)
+    took = catalogue.series("seaway_model_store_fetch_seconds_total").where(_OF_MODEL)
     return (
         chart("Load time", "s", seconds.now().max_by("version")),
         Panel(
@@ -209,6 +213,10 @@ def _loading(catalogue: Catalogue) -> tuple[Panel, ...]:
                 Target(restarts.counted(_WINDOW).sum_by(), "restarts"),
             ),
         ),
+        chart("Store answers", "short", stores.now().min_by("instance")),
+        chart("Fetches from the store", "short", fetches.counted(_WINDOW).sum_by("outcome")),
+        chart("Fetched", "Bps", fetched.rate(_WINDOW).sum_by()),
+        chart("Share of the time spent fetching", "percentunit", took.rate(_WINDOW).sum_by("instance")),
     )
 
 

@@ -117,6 +117,7 @@ def alert_rules(catalogue: Catalogue | None = None) -> RuleFile:
             _not_available(metrics),
             _restarts(_restart_counter(metrics).counted(_RESTARTS_IN)),
             _load_failed(_failure_counter(metrics).counted(_FAILURES_IN)),
+            _store_down(metrics),
         ],
         [
             _slow(_read(recorded, "model:seaway_request_seconds:p99_rate5m").now()),
@@ -141,6 +142,7 @@ def direct_alert_rules(catalogue: Catalogue | None = None) -> RuleFile:
             _not_available(metrics),
             _restarts(_restart_counter(metrics).increase(_RESTARTS_IN)),
             _load_failed(_failure_counter(metrics).increase(_FAILURES_IN)),
+            _store_down(metrics),
         ],
         [
             _slow(latency(metrics, 0.99, "5m", _BY)),
@@ -272,6 +274,21 @@ def _load_failed(failed: Vector) -> Alert:
         description=(
             "{{ $labels.instance }} tried to load a version of model {{ $labels.model }} in the last 15 minutes and "
             "failed. The version before it goes on answering where there is one; the status of the model tells why."
+        ),
+    )
+
+
+def _store_down(catalogue: Catalogue) -> Alert:
+    return Alert(
+        "SeawayModelStoreDown",
+        catalogue.series("seaway_model_store_up").now().compared("== 0").text,
+        wait="10m",
+        severity=TICKET,
+        summary="The store of model {{ $labels.model }} does not answer {{ $labels.instance }}",
+        description=(
+            "For ten minutes {{ $labels.instance }} has had no answer from the store of model {{ $labels.model }}. "
+            "What it serves it goes on serving; it sees no new version until the store answers. The server's log says "
+            "why."
         ),
     )
 

@@ -42,6 +42,13 @@ class Vector:
         """
         return self._aggregated("sum", labels)
 
+    def min_by(self, *labels: str) -> Vector:
+        """Return the smallest value over everything but these labels.
+
+        Raises:  UnknownSeriesError - one of them is not a label of the expression.
+        """
+        return self._aggregated("min", labels)
+
     def max_by(self, *labels: str) -> Vector:
         """Return the largest value over everything but these labels.
 

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from seaway import errors
 from seaway.clock import Clock
@@ -34,6 +35,16 @@ CLOCKS_DIFFER_S = 60.0
 """How far a store's clock may be behind ours before a fresh file is taken for one that has lain there."""
 
 
+class Looks(Protocol):
+    """Who is told how stores answer."""
+
+    def looked(self, model: str, is_up: bool) -> None:
+        """Learn whether the store of a model has answered."""
+
+    def forgotten(self, model: str) -> None:
+        """Learn that a model is no longer looked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Depot:
     """What a source needs of stores."""
@@ -42,6 +53,7 @@ class Depot:
     place: Callable[[str], Path]
     """Where the copy of a version is, or will be, by its digest."""
     listings: Listings
+    looks: Looks
 
 
 @dataclass(slots=True)
@@ -70,6 +82,7 @@ class UrlSource:
         """List what is below the model's URL and choose by its version policy among the versions that have settled."""
         standing = self._standing(model.name)
         look = self._versions.look(model)
+        self._depot.looks.looked(model.name, not standing.is_down)
         wait_s = self._options.poll_wait_s
         if standing.is_down:
             standing.failures += 1
@@ -87,7 +100,9 @@ class UrlSource:
         """Drop the memory of a model."""
         self._versions.forget(name)
         with self._lock:
-            self._standings.pop(name, None)
+            known = self._standings.pop(name, None)
+        if known is not None:
+            self._depot.looks.forgotten(name)
 
     def _standing(self, name: str) -> _Standing:
         with self._lock:

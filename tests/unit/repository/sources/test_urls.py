@@ -49,6 +49,19 @@ class Listed:
             self.files[path] = StoredFile(path, 10, tag, modified_s)
 
 
+class Told:
+    """What is said of the stores of models."""
+
+    def __init__(self) -> None:
+        self.up: dict[str, bool] = {}
+
+    def looked(self, model: str, is_up: bool) -> None:
+        self.up[model] = is_up
+
+    def forgotten(self, model: str) -> None:
+        del self.up[model]
+
+
 class Bench:
     """A source over such a store, in virtual time."""
 
@@ -56,13 +69,14 @@ class Bench:
         self.directory = directory
         self.clock = FakeClock()
         self.store = Listed()
+        self.told = Told()
         self.model = ModelConfig("m", URL, version_policy=AllVersions())
         self.restart()
 
     def restart(self) -> None:
         """Begin anew, as the source of another process on the same machine."""
         options = SourceOptions(settle_s=1.0, incomplete_s=10.0, urls=UrlOptions(poll_wait_s=10.0, longest_wait_s=60.0))
-        depot = Depot(self.store.open, self.place, Listings(self.directory / ".listings"))  # type: ignore[arg-type] # it only lists
+        depot = Depot(self.store.open, self.place, Listings(self.directory / ".listings"), self.told)  # type: ignore[arg-type] # it only lists
         self.source = UrlSource(options, self.clock, depot)
 
     def place(self, digest: str) -> Path:
@@ -152,6 +166,20 @@ def test_a_store_that_fails_changes_nothing_and_is_asked_less_and_less_often(
     assert [look.aspired for look in looks] == [None] * 5
     assert [look.wait_s for look in looks] == [10.0, 20.0, 40.0, 60.0, 60.0]
     assert {look.problem.message for look in looks if look.problem} == {f"model 'm': {failure.message}"}
+
+
+def test_it_is_told_how_a_models_store_answers_for_as_long_as_the_model_is_looked_for(bench: Bench) -> None:
+    bench.look()
+    assert bench.told.up == {"m": True}
+    bench.store.failure = errors.Unavailable("down")
+    bench.look()
+    assert bench.told.up == {"m": False}
+    bench.store.failure = errors.NotFound("nothing is there")
+    bench.look()
+    assert bench.told.up == {"m": True}, "a store that has nothing answers"
+    bench.source.forget("m")
+    bench.source.forget("never looked for")
+    assert bench.told.up == {}
 
 
 def test_after_an_outage_versions_count_as_changed_so_that_failed_loads_are_tried_anew(bench: Bench) -> None:

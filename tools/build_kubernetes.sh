@@ -8,6 +8,7 @@ set -eu
 
 KUBERNETES=1.37.2
 ETCD=v3.7.0 # the server to the client that this Kubernetes is built with
+COREDNS=v1.15.0
 GATEWAY_API=v1.6.3
 PROMETHEUS_OPERATOR=v0.95.2
 CONTROLLER_TOOLS=v0.20.1
@@ -20,7 +21,7 @@ mkdir -p "$1"
 made=$(cd "$1" && pwd)
 go=${GO:-$(command -v go || echo /usr/local/go/bin/go)}
 [ -x "$go" ] || { echo "$0: no Go found: install Go 1.26 or set GO=/path/to/go" >&2; exit 1; }
-wanted="kubernetes $KUBERNETES etcd $ETCD gateway-api $GATEWAY_API kserve $KSERVE prometheus-operator $PROMETHEUS_OPERATOR"
+wanted="kubernetes $KUBERNETES etcd $ETCD coredns $COREDNS gateway-api $GATEWAY_API kserve $KSERVE prometheus-operator $PROMETHEUS_OPERATOR"
 [ "$(cat "$made/versions" 2>/dev/null)" = "$wanted" ] && { echo "$made: $wanted"; exit 0; }
 
 work=$(mktemp -d)
@@ -57,6 +58,9 @@ version=k8s.io/component-base/version
 stamp="-X $version.gitVersion=v$KUBERNETES -X $version.gitMajor=1 -X $version.gitMinor=$(echo "$KUBERNETES" | cut -d. -f2)"
 build etcd go.etcd.io/etcd/server/v3 ""
 for program in $PROGRAMS; do build "$program" "k8s.io/kubernetes/cmd/$program" "$stamp"; done
+begun=$(date +%s)
+GOBIN=$made nice -n 19 "$go" install -trimpath -ldflags "-s -w" "github.com/coredns/coredns@$COREDNS"
+echo "coredns: $(($(date +%s) - begun)) s"
 
 # The kinds of other projects, from the modules that own them. The Prometheus operator's are made from its Go types.
 begun=$(date +%s)

@@ -1,4 +1,4 @@
-"""etcd, the API server, the controllers and the scheduler of a cluster, as real processes."""
+"""etcd, the API server, the controllers, the scheduler and the name server of a cluster, as real processes."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ ADMIN_GROUP = "system:masters"
 _API = f"https://{network.ADDRESS}:6443"
 _ETCD = "http://127.0.0.1:2379"
 _START_S = 120.0
+_CONTEXT = "test"
 
 
 @dataclass
@@ -43,6 +44,7 @@ class ControlPlane:
         for name in ("kube-controller-manager", "kube-scheduler"):
             self._start_controllers(name)
         true_soon(self._has_service_account, "the controllers act", _START_S)
+        self._start_name_server()
         return self
 
     def stop(self) -> None:
@@ -65,10 +67,10 @@ class ControlPlane:
         content = {
             "apiVersion": "v1",
             "kind": "Config",
-            "current-context": "test",
+            "current-context": _CONTEXT,
             "clusters": [{"name": "test", "cluster": cluster}],
             "users": [{"name": user, "user": credentials}],
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": user, "namespace": namespace}}],
+            "contexts": [{"name": _CONTEXT, "context": {"cluster": "test", "user": user, "namespace": namespace}}],
         }
         file.write_text(yaml.safe_dump(content))
         return file
@@ -158,6 +160,20 @@ class ControlPlane:
                 f"--root-ca-file={self.authority.certificate}",
             ]
         self._run(name, *flags)
+
+    def _start_name_server(self) -> None:
+        file = self.directory / "Corefile"
+        file.write_text(
+            f"{network.DOMAIN}:53 {{\n"
+            f"    bind {network.ADDRESS}\n"
+            "    errors\n"
+            f"    kubernetes {network.DOMAIN} {{\n"
+            f"        kubeconfig {self.kubeconfig('coredns')} {_CONTEXT}\n"
+            "        ttl 1\n"
+            "    }\n"
+            "}\n"
+        )
+        self._run("coredns", f"-conf={file}")
 
     def _is_ready(self) -> bool:
         for program in self._running:

@@ -10,7 +10,9 @@ from tests.cluster.programs import run
 
 NAME = "seaway-cluster"
 ADDRESS = "10.213.9.1"
-"""Of the node, and so of the API server."""
+"""Of the node, and so of the API server and the name server."""
+
+DOMAIN = "cluster.local"
 
 PODS = "10.213.10.0/24"
 SERVICES = "10.213.11.0/24"

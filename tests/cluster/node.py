@@ -140,6 +140,8 @@ class Node:
             "evictionHard": {"memory.available": "1Mi", "nodefs.available": "0%", "imagefs.available": "0%"},
             "imageGCHighThresholdPercent": 100,
             "resolvConf": "",
+            "clusterDNS": [network.ADDRESS],
+            "clusterDomain": network.DOMAIN,
             "podLogsDir": f"{self.directory}/logs",
             "volumePluginDir": f"{self.directory}/volume-plugins",
             "staticPodPath": "",

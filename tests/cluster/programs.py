@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 VARIABLE = "SEAWAY_KUBERNETES"
-BUILT = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet")
+BUILT = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "coredns")
 INSTALLED = ("containerd", "ctr", "runc", "openssl", "ip", "nsenter")
 CNI_PLUGINS = Path("/usr/lib/cni")
 _STOP_S = 30.0

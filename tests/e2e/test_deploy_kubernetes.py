@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import yaml
@@ -26,6 +27,7 @@ from tests.engine import skip_unless_possible
 from tests.eventually import eventually, true_soon
 from tests.images import BROKEN, SEAWAY, SEAWAY_NEXT
 from tests.models.cache import Models
+from tests.server import http
 from tests.unit.deploy.targets.kubernetes.test_manifests import DEPLOYMENTS
 
 pytestmark = [
@@ -311,6 +313,51 @@ def add_claim(cluster: World, namespace: str) -> None:
         manifest = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "store"}, "spec": spec}
         status, document = cluster.plane.ask("POST", place, manifest)
         assert status == 201, document
+
+
+def test_a_monitor_finds_every_pod_by_the_name_of_a_service(cluster: World) -> None:
+    seen = cluster.deployed("seen", text(cluster, project="seen", monitor="true"))
+    assert [line.rpartition(" ")[2] for line in seen.plan() if "monitor" in line] == [
+        "seen-monitor",
+        "seen-monitor-targets",
+        "seen-monitor",
+        "seen-monitor",
+    ]
+    ran = seen.run("deploy", "--yes").ok()
+    assert "not done" not in ran.out
+    assert seen.plan() == []
+    eventually(lambda: looked_at(cluster), lambda up: sorted(up.values()) == [1.0, 1.0], "it has looked at both pods")
+    pods = addresses(cluster, seen)
+    assert [cluster.answer(pod) for pod in pods * 5] == [cluster.answer(pods[0])] * 10
+    counted = "sum by (model) (increase(seaway_requests_total[1m]))"
+    eventually(lambda: asked(cluster, counted), lambda found: found[0]["metric"] == {"model": "adder"}, "and counts")
+    seen.run("scale", "3", "--yes").ok()
+    eventually(lambda: looked_at(cluster), lambda up: list(up.values()).count(1.0) == 3, "a third one is found")
+
+    first = monitor_pod(cluster)
+    cluster.plane.ask("DELETE", f"/api/v1/namespaces/{NAMESPACE}/pods/{first['metadata']['name']}")
+    eventually(lambda: looked_at(cluster), lambda up: list(up.values()) == [1.0] * 3, "a lost monitor is replaced")
+    assert monitor_pod(cluster)["metadata"]["uid"] != first["metadata"]["uid"]
+    assert seen.plan() == []
+    seen.run("destroy", "--yes").ok()
+    eventually(lambda: cluster.objects(NAMESPACE, "seen"), lambda left: left == [], "nothing is left", 120)
+
+
+def monitor_pod(cluster: World) -> dict[str, Any]:
+    pods = cluster.plane.get(f"/api/v1/namespaces/{NAMESPACE}/pods?labelSelector=seaway.monitor%3Dseen")["items"]
+    (found,) = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
+    return dict(found)
+
+
+def asked(cluster: World, question: str) -> list[dict[str, Any]]:
+    """What the monitor in its pod answers to a question in PromQL."""
+    address = monitor_pod(cluster)["status"]["podIP"]
+    answer = http(f"http://{address}:8502/api/v1/query?{urlencode({'query': question})}")
+    return list(answer.json["data"]["result"])
+
+
+def looked_at(cluster: World) -> dict[str, float]:
+    return {each["metric"]["instance"]: float(each["value"][1]) for each in asked(cluster, "up")}
 
 
 def test_a_kind_that_the_cluster_does_not_know_is_told_with_what_brings_it(cluster: World) -> None:

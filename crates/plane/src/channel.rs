@@ -10,39 +10,38 @@
 
 mod delivery;
 mod drain;
+mod memory;
 mod outputs;
 mod pace;
+mod refusals;
+mod sending;
 mod slots;
 mod state;
 
 use std::collections::BTreeSet;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
-use seaway_wire::clock::monotonic_nanos;
-use seaway_wire::frame::{Reply, Run, TensorHeader};
+use seaway_wire::frame::Reply;
 use seaway_wire::{align, packet, Arena, Code, Layout};
 use tokio::io::unix::AsyncFd;
 use tokio::io::Interest;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::batch::{merge, BatchRules};
+use crate::batch::BatchRules;
 use crate::job::Job;
 use crate::queue::{Queue, Ticket};
 use crate::status::{Result, Status};
 use crate::tensor::Tensor;
 
 use drain::Drain;
+use memory::TRIM_AFTER;
 pub use outputs::{BatchSize, Outputs, Timings};
 use pace::Pace;
 use slots::Slots;
 use state::{Batching, Entered, Launch, Pending, State};
-
-/// How long a large region is unused before its memory is given back.
-const TRIM_AFTER: Duration = Duration::from_secs(5);
 
 /// How a channel is made.
 #[derive(Clone, Debug, serde::Deserialize)]
@@ -418,80 +417,6 @@ impl Channel {
         });
     }
 
-    /// Sends a request to the worker; one that cannot be sent is answered, its slot is free again, and the answer is false.
-    fn dispatch(self: &Arc<Self>, launch: &Launch) -> bool {
-        match self.write(launch).and_then(|frame| self.send(frame, launch.slot, launch.request_id)) {
-            Ok(()) => true,
-            Err(status) => {
-                self.fail(launch.slot, launch.request_id, status);
-                false
-            }
-        }
-    }
-
-    /// Writes the requests' tensors to their slot, and their frame.
-    fn write(self: &Arc<Self>, launch: &Launch) -> Result<Vec<u8>> {
-        let Launch { slot, request_id, jobs, rows, padded } = launch;
-        let merged = merge::merge(jobs, *rows, *padded);
-        let start = self.arena.layout().input_offset(*slot);
-        let mut offset = start;
-        let mut inputs = Vec::with_capacity(merged.len());
-        for input in &merged {
-            let len = input.len_bytes() as u64;
-            offset = align(offset);
-            // SAFETY: `launch` gave this slot to us alone, and the worker does not touch it before the frame is sent.
-            let region =
-                unsafe { self.arena.region_mut(offset, len) }.map_err(|error| Status::internal(error.to_string()))?;
-            input.write_to(region);
-            inputs.push(TensorHeader {
-                name: input.name,
-                dtype: input.dtype,
-                shape: input.shape.to_vec(),
-                offset,
-                len,
-            });
-            offset += len;
-        }
-        self.note_use(*slot, 0, offset - start);
-        let job = &jobs[0];
-        // A run may take as long as the most patient of those that wait for it.
-        let deadline = jobs.iter().map(|job| job.deadline).reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b))).flatten();
-        let deadline_nanos = deadline.map_or(0, on_the_shared_clock);
-        let outputs = job.outputs.iter().map(String::as_str).collect();
-        let mut frame = Vec::with_capacity(256);
-        let signature = &job.signature.name;
-        Run { request_id: *request_id, slot: *slot, deadline_nanos, signature, outputs, inputs }.encode(&mut frame);
-        match frame.len() <= packet::MAX_FRAME_BYTES {
-            true => Ok(frame),
-            false => Err(Status::new(
-                Code::ResourceExhausted,
-                format!(
-                    "the names and shapes of the inputs take {} bytes, more than {}",
-                    frame.len(),
-                    packet::MAX_FRAME_BYTES
-                ),
-            )),
-        }
-    }
-
-    fn send(self: &Arc<Self>, frame: Vec<u8>, slot: u16, request_id: u64) -> Result<()> {
-        match packet::send(self.socket.get_ref(), &frame) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                let channel = Arc::clone(self);
-                self.runtime.spawn(async move {
-                    let sent = channel.socket.async_io(Interest::WRITABLE, |socket| packet::send(socket, &frame)).await;
-                    if let Err(error) = sent {
-                        channel.fail(slot, request_id, channel.unsent(&error));
-                        channel.pump();
-                    }
-                });
-                Ok(())
-            }
-            Err(error) => Err(self.unsent(&error)),
-        }
-    }
-
     fn change_batching(&self, change: impl FnOnce(&mut Batching)) {
         let mut batching = self.batching.write();
         change(Arc::make_mut(&mut batching));
@@ -526,50 +451,6 @@ impl Channel {
         self.pump();
     }
 
-    fn note_use(self: &Arc<Self>, slot: u16, region: usize, bytes: u64) {
-        if bytes <= slots::KEEP_BYTES {
-            return;
-        }
-        let mut state = self.state.lock();
-        state.slots.note_use(slot, region, bytes, Instant::now());
-        if !std::mem::replace(&mut state.trimming, true) {
-            self.runtime.spawn(trim_when_quiet(Arc::downgrade(self)));
-        }
-    }
-
-    /// Gives back the memory of slots that [`Slots::take_large`] gave, then the slots; whether others hold too much. Blocks:
-    /// freeing gigabytes takes the kernel a while.
-    fn trim(self: &Arc<Self>, large: &[(u16, [u64; 2])]) -> bool {
-        let layout = self.arena.layout();
-        for (slot, bytes) in large {
-            for (offset, bytes) in [(layout.input_offset(*slot), bytes[0]), (layout.output_offset(*slot), bytes[1])] {
-                if bytes > 0 {
-                    self.arena.trim(offset, bytes.next_multiple_of(4096).min(layout.stride));
-                }
-            }
-        }
-        let remain = {
-            let mut state = self.state.lock();
-            large.iter().for_each(|(slot, _)| state.slots.give_back(*slot));
-            state.slots.has_large()
-        };
-        self.pump();
-        remain
-    }
-
-    /// Trims what was quiet for long enough; false when nothing large is left, and nobody looks any more.
-    fn trim_quiet(self: &Arc<Self>, before: Instant) -> bool {
-        let large = self.state.lock().slots.take_large(before);
-        let remain = self.trim(&large);
-        if remain {
-            return true;
-        }
-        // Under the lock that `note_use` takes: what it noted meanwhile is either seen here, or looked after anew.
-        let mut state = self.state.lock();
-        state.trimming = state.slots.has_large();
-        state.trimming
-    }
-
     /// Closes because of the worker, and says so once.
     fn hang_up(&self, why: &str) {
         let told = self.state.lock().closed.is_some();
@@ -577,45 +458,6 @@ impl Channel {
         if let (false, Some(call)) = (told, self.on_hang_up.get()) {
             call();
         }
-    }
-
-    fn full(&self) -> Status {
-        let ChannelSettings { model, version, max_queue, .. } = &self.settings;
-        let message = format!("{model} version {version}: {max_queue} requests wait already; try again later");
-        Status { retry_after: Some(Duration::from_secs(1)), ..Status::new(Code::ResourceExhausted, message) }
-    }
-
-    /// Said at once to a request that would only take a place from others until its deadline passes.
-    fn hopeless(&self, waiting: usize, expected: Duration, left: Duration) -> Status {
-        let ChannelSettings { model, version, .. } = &self.settings;
-        let message = format!(
-            "{model} version {version}: {waiting} requests wait already, so that an answer takes about {} ms of late, and the deadline is in {} ms; try again later",
-            expected.as_millis(),
-            left.as_millis()
-        );
-        Status { retry_after: Some(Duration::from_secs(1)), ..Status::new(Code::ResourceExhausted, message) }
-    }
-
-    /// Source: tensorflow/core/kernels/batching_util/shared_batch_scheduler.h (Schedule).
-    fn batches_full(&self, waiting: usize, bound: usize) -> Status {
-        let message = format!(
-            "The batch scheduling queue to which this task was submitted is full; currently {waiting} batches enqueued and max_enqueued_batches is {bound}"
-        );
-        Status { retry_after: Some(Duration::from_secs(1)), ..Status::unavailable(message) }
-    }
-
-    fn too_late(&self) -> Status {
-        Status::deadline_exceeded(format!(
-            "the deadline passed before {} version {} answered",
-            self.settings.model, self.settings.version
-        ))
-    }
-
-    fn unsent(&self, error: &std::io::Error) -> Status {
-        Status::unavailable(format!(
-            "the worker of {} version {} cannot be reached: {error}",
-            self.settings.model, self.settings.version
-        ))
     }
 }
 
@@ -693,18 +535,6 @@ async fn read_replies(socket: Arc<Socket>, channel: Weak<Channel>) {
     }
 }
 
-/// Trims from time to time until nothing large is left, or the channel is dropped.
-async fn trim_when_quiet(channel: Weak<Channel>) {
-    loop {
-        tokio::time::sleep(TRIM_AFTER).await;
-        let Some(channel) = channel.upgrade() else { return };
-        let before = Instant::now() - TRIM_AFTER;
-        if !matches!(tokio::task::spawn_blocking(move || channel.trim_quiet(before)).await, Ok(true)) {
-            return;
-        }
-    }
-}
-
 impl std::fmt::Debug for Channel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
@@ -715,10 +545,4 @@ impl std::fmt::Debug for Channel {
             self.socket.get_ref().as_raw_fd()
         )
     }
-}
-
-/// A moment of this process as both ends of a channel can tell it.
-fn on_the_shared_clock(deadline: Instant) -> u64 {
-    let left = deadline.saturating_duration_since(Instant::now());
-    monotonic_nanos().saturating_add(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX))
 }

@@ -3,36 +3,31 @@
 //! A call finds its servable, checks its inputs against the signature, runs, and counts itself. It knows neither JSON nor
 //! protobuf; the codecs know neither routes nor workers.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
-use parking_lot::{Mutex, RwLock};
-use smallvec::smallvec;
-use tokio::sync::watch;
+use bytes::Bytes;
 
-use crate::channel::Channel;
-use crate::exchange::{Exchange, Observer};
+use crate::dataplane::Dataplane;
+use crate::exchange::Exchange;
 use crate::job::Job;
-use crate::metrics::{Api, Method, Metrics};
-use crate::operations::Operations;
+use crate::metrics::{Api, Method};
 use crate::request_log::record::{Answered, Asked};
 use crate::request_log::Entry;
-use crate::routes::{ModelAddress, Route, Routes, Servable, VersionStatus};
-use crate::settings::PlaneSettings;
+use crate::routes::{Route, Servable};
 use crate::shadow::Copy;
 use crate::signature::{Signature, DEFAULT_SIGNATURE};
 use crate::status::{Result, Status};
-use crate::tensor::{Tensor, TensorView};
-use crate::tokens::Tokens;
+use crate::tensor::Tensor;
 
 mod answer;
+mod examples;
 
 pub use answer::Answer;
 use answer::{Active, Record, Unanswered};
+pub use examples::{classify_outputs, regress_outputs};
+use examples::{example_tensor, read_classifications, read_regressions};
 
 /// Method names of signatures.
 ///
@@ -78,211 +73,7 @@ pub struct Examples {
 /// Classes with their scores, an example each.
 pub type Classifications = Vec<Vec<(String, f32)>>;
 
-/// Everything that answers requests: routes, settings, series. Shared by all listeners.
-pub struct Dataplane {
-    /// As given at the start.
-    pub settings: PlaneSettings,
-    /// The series.
-    pub metrics: Arc<Metrics>,
-    /// Who may ask.
-    pub tokens: Tokens,
-    /// Who is told of calls.
-    pub observer: Arc<Observer>,
-    routes: RwLock<Arc<Routes>>,
-    ready: AtomicBool,
-    started: AtomicBool,
-    active: AtomicUsize,
-    changes: watch::Sender<u64>,
-    watches_end: AtomicBool,
-    reloads: Reloads,
-    operations: OnceLock<Arc<Operations>>,
-    report: RwLock<Option<Bytes>>,
-    on_batching: OnceLock<Box<dyn Fn(BatchingRequest) + Send + Sync>>,
-}
-
-/// New batching parameters for the manager: the number under which it answers, the model, and JSON that nobody has checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BatchingRequest {
-    /// For [`Dataplane::reloaded`].
-    pub id: u64,
-    /// Whose.
-    pub model: String,
-    /// The parameters.
-    pub parameters: String,
-}
-
-/// Reload requests on their way to the manager and back.
-#[derive(Default)]
-struct Reloads {
-    next: AtomicU64,
-    waiting: Mutex<HashMap<u64, tokio::sync::oneshot::Sender<Result<()>>>>,
-}
-
-/// A reload that nobody waits for once this is dropped.
-struct Forgotten<'a>(&'a Reloads, u64);
-
-impl Drop for Forgotten<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.lock().remove(&self.1);
-    }
-}
-
 impl Dataplane {
-    /// A plane with no models.
-    pub fn new(settings: PlaneSettings) -> Dataplane {
-        Dataplane {
-            settings,
-            metrics: Arc::new(Metrics::new()),
-            tokens: Tokens::default(),
-            observer: Arc::default(),
-            report: RwLock::default(),
-            routes: RwLock::default(),
-            ready: AtomicBool::new(false),
-            started: AtomicBool::new(false),
-            active: AtomicUsize::new(0),
-            changes: watch::channel(0).0,
-            watches_end: AtomicBool::new(false),
-            reloads: Reloads::default(),
-            operations: OnceLock::new(),
-            on_batching: OnceLock::new(),
-        }
-    }
-
-    /// Swaps the routing table.
-    pub fn publish(&self, routes: Routes) {
-        self.metrics.forget(|model, version| routes.knows(model, version));
-        *self.routes.write() = Arc::new(routes);
-        self.changed();
-    }
-
-    /// The routing table as it is now.
-    pub fn routes(&self) -> Arc<Routes> {
-        Arc::clone(&self.routes.read())
-    }
-
-    /// Takes the operations of this server, once.
-    pub fn set_operations(&self, operations: Arc<Operations>) {
-        // A second call would be a fault of ours, and the first one stays.
-        let _ = self.operations.set(operations);
-    }
-
-    /// What is accepted now and answered later; none when this server has nowhere to keep it.
-    pub fn operations(&self) -> Option<&Arc<Operations>> {
-        self.operations.get()
-    }
-
-    /// Takes what this server says of itself, as JSON that whoever embeds it has made.
-    pub fn set_report(&self, report: Bytes) {
-        *self.report.write() = Some(report);
-    }
-
-    /// What this server says of itself; none when nobody has said anything yet.
-    pub fn report(&self) -> Option<Bytes> {
-        self.report.read().clone()
-    }
-
-    /// Whether this server was ready once, so that what cannot be found is not there.
-    pub fn has_started(&self) -> bool {
-        self.started.load(Ordering::Acquire)
-    }
-
-    /// Says whether this server wants requests at all.
-    pub fn set_ready(&self, ready: bool) {
-        self.ready.store(ready, Ordering::Release);
-        self.started.fetch_or(ready, Ordering::AcqRel);
-        self.changed();
-    }
-
-    /// Whether this server wants requests and can answer some: one bad model does not take the others out.
-    pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Acquire) && self.routes().any_ready()
-    }
-
-    /// Whether one model can answer; `None` when there is no such model.
-    pub fn is_model_ready(&self, name: &str) -> Option<bool> {
-        // While the server starts, a model that is loaded is ready, whatever the others still do.
-        let stopping = self.started.load(Ordering::Acquire) && !self.ready.load(Ordering::Acquire);
-        self.routes().is_model_ready(name).map(|ready| ready && !stopping)
-    }
-
-    /// Ticks whenever routes or readiness change.
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
-    }
-
-    /// Whether those who watch readiness should stop: the server is shutting down.
-    pub fn watches_end(&self) -> bool {
-        self.watches_end.load(Ordering::Acquire)
-    }
-
-    /// Ends every watch, so that none keeps a connection open.
-    pub fn end_watches(&self) {
-        self.watches_end.store(true, Ordering::Release);
-        self.changed();
-    }
-
-    /// Inference calls that are not answered yet.
-    pub fn active(&self) -> usize {
-        self.active.load(Ordering::Acquire)
-    }
-
-    /// Where a request with this address and these headers goes.
-    ///
-    /// Errors: as for [`Dataplane::resolve`].
-    pub fn route(&self, address: &ModelAddress, headers: &HeaderMap) -> Result<Route> {
-        self.routes().route(address, headers).map_err(|error| self.while_starting(address, error))
-    }
-
-    /// The version that an address means, to those that ask about the model.
-    ///
-    /// Until the server was ready for the first time, what cannot be found may only not be loaded yet. TensorFlow Serving
-    /// does not listen before that; here it is UNAVAILABLE, which clients retry, instead of NOT_FOUND, which they believe.
-    ///
-    /// Errors: see [`Routes::resolve`].
-    pub fn resolve(&self, address: &ModelAddress) -> Result<Arc<Servable>> {
-        self.routes().resolve(address).map_err(|error| self.while_starting(address, error))
-    }
-
-    fn while_starting(&self, address: &ModelAddress, error: Status) -> Status {
-        match address.name.is_empty() || self.started.load(Ordering::Acquire) {
-            true => error,
-            false => {
-                Status::unavailable(format!("model {} cannot be asked: the server is still starting", address.name))
-            }
-        }
-    }
-
-    /// The states of a model's versions; a label stands for the version it points to.
-    ///
-    /// Errors: see [`Routes::status`] and [`Routes::version_of_label`].
-    pub fn model_status(&self, address: &ModelAddress) -> Result<Vec<VersionStatus>> {
-        let routes = self.routes();
-        let version = match &address.label {
-            Some(label) => Some(routes.version_of_label(&address.name, label)?),
-            None => address.version,
-        };
-        routes.status(&address.name, version)
-    }
-
-    /// The metrics in Prometheus' text form.
-    pub fn metrics_text(&self) -> String {
-        for servable in self.routes().servables() {
-            let channel = &servable.channel;
-            self.metrics.set_channel(&servable.model, servable.version, channel.in_flight(), channel.queued());
-        }
-        if let Some(operations) = self.operations() {
-            operations.measure();
-        }
-        self.metrics.text()
-    }
-
-    /// What this server has to do, and what it answered so far, as JSON: see [`crate::metrics::Measurements`].
-    pub fn measurements(&self) -> String {
-        let queued: usize = self.routes().servables().map(|servable| servable.channel.queued()).sum();
-        let in_flight = self.active().saturating_sub(queued);
-        serde_json::to_string(&self.metrics.measurements(in_flight, queued)).expect("plain data")
-    }
-
     /// Runs a signature on named inputs.
     ///
     /// Errors: FAILED_PRECONDITION for an unknown signature; INVALID_ARGUMENT for inputs or outputs that do not fit it;
@@ -374,54 +165,6 @@ impl Dataplane {
             copy.run(&answer.outputs);
         }
         Ok(values)
-    }
-
-    /// Asks the manager to apply a configuration; `announce` is told the number under which it answers.
-    ///
-    /// Errors: what the manager answers; DEADLINE_EXCEEDED when it does not within `timeout`.
-    pub async fn reload(&self, announce: impl FnOnce(u64), timeout: Duration) -> Result<()> {
-        let id = self.reloads.next.fetch_add(1, Ordering::Relaxed);
-        let (answer, answered) = tokio::sync::oneshot::channel();
-        self.reloads.waiting.lock().insert(id, answer);
-        // Also when the client goes away.
-        let _forgotten = Forgotten(&self.reloads, id);
-        announce(id);
-        match tokio::time::timeout(timeout, answered).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(Status::unavailable("the server is shutting down")),
-            Err(_) => Err(Status::deadline_exceeded(format!(
-                "the configuration was not applied within {} s; it may still be",
-                timeout.as_secs()
-            ))),
-        }
-    }
-
-    /// Sets who is told of batching parameters that clients send.
-    pub fn on_batching(&self, call: impl Fn(BatchingRequest) + Send + Sync + 'static) {
-        // A second call would be a fault of ours, and the first one stays.
-        let _ = self.on_batching.set(Box::new(call));
-    }
-
-    /// Has the manager apply batching parameters to every version of a model.
-    ///
-    /// Errors: UNIMPLEMENTED when nobody manages this plane; otherwise as for [`Dataplane::reload`].
-    pub async fn set_batching(&self, model: &str, parameters: String, timeout: Duration) -> Result<()> {
-        let Some(tell) = self.on_batching.get() else {
-            return Err(Status::unimplemented("nobody manages the models of this server"));
-        };
-        let model = model.to_owned();
-        self.reload(|id| tell(BatchingRequest { id, model, parameters }), timeout).await
-    }
-
-    /// The manager's answer to a reload, or to batching parameters.
-    pub fn reloaded(&self, id: u64, outcome: Result<()>) {
-        if let Some(answer) = self.reloads.waiting.lock().remove(&id) {
-            let _ = answer.send(outcome);
-        }
-    }
-
-    fn changed(&self) {
-        self.changes.send_modify(|tick| *tick += 1);
     }
 
     fn check_predict_method(&self, signature: &Signature) -> Result<()> {
@@ -599,191 +342,4 @@ fn check_outputs(signature: &Signature, filter: &[String]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The examples as the one string tensor that the model parses.
-///
-/// Source: tensorflow_serving/servables/tensorflow/util.cc (InputToSerializedExampleTensor): a context is joined by
-/// putting its bytes before those of each example.
-fn example_tensor(input: Examples) -> Result<Tensor> {
-    if input.examples.is_empty() {
-        return Err(Status::invalid_argument("Input is empty."));
-    }
-    let rows = input.examples.len() as i64;
-    let elements = match input.context {
-        None => input.examples,
-        Some(context) => input.examples.iter().map(|example| join(&context, example)).collect(),
-    };
-    Tensor::strings(smallvec![rows], elements)
-}
-
-fn join(context: &[u8], example: &[u8]) -> Bytes {
-    let mut joined = BytesMut::with_capacity(context.len() + example.len());
-    joined.extend_from_slice(context);
-    joined.extend_from_slice(example);
-    joined.freeze()
-}
-
-/// The outputs that a classification fetches.
-///
-/// Errors: see [`Dataplane::classify`].
-pub fn classify_outputs(signature: &Signature) -> Result<Vec<String>> {
-    if signature.method_name != method_names::CLASSIFY {
-        return Err(Status::invalid_argument(format!(
-            "Expected classification signature method_name to be {}. Was: {}",
-            method_names::CLASSIFY,
-            signature.method_name
-        )));
-    }
-    if signature.inputs.len() != 1 {
-        return Err(Status::invalid_argument("Expected one input Tensor."));
-    }
-    if !(1..=2).contains(&signature.outputs.len()) {
-        return Err(Status::invalid_argument(format!(
-            "Expected one or two output Tensors, found {}",
-            signature.outputs.len()
-        )));
-    }
-    if signature.input("inputs").is_none() {
-        return Err(Status::failed_precondition(format!(
-            "No classification inputs found in SignatureDef: {}",
-            signature.name
-        )));
-    }
-    let outputs: Vec<String> = ["classes", "scores"]
-        .iter()
-        .filter(|alias| signature.output(alias).is_some())
-        .map(|alias| (*alias).to_owned())
-        .collect();
-    match outputs.is_empty() {
-        false => Ok(outputs),
-        true => Err(Status::failed_precondition(format!(
-            "Expected classification signature outputs to contain at least one of \"classes\" or \"scores\". Signature was: {}",
-            signature.name
-        ))),
-    }
-}
-
-/// The output that a regression fetches.
-///
-/// Errors: see [`Dataplane::regress`].
-pub fn regress_outputs(signature: &Signature) -> Result<Vec<String>> {
-    if signature.method_name != method_names::REGRESS {
-        return Err(Status::invalid_argument(format!(
-            "Expected regression signature method_name to be {}. Was: {}",
-            method_names::REGRESS,
-            signature.method_name
-        )));
-    }
-    if signature.inputs.len() != 1 {
-        return Err(Status::invalid_argument("Expected one input Tensor."));
-    }
-    if signature.outputs.len() != 1 {
-        return Err(Status::invalid_argument("Expected one output Tensor."));
-    }
-    if signature.input("inputs").is_none() {
-        return Err(Status::failed_precondition(format!(
-            "No regression inputs found in SignatureDef: {}",
-            signature.name
-        )));
-    }
-    match signature.output("outputs") {
-        Some(_) => Ok(vec!["outputs".to_owned()]),
-        None => {
-            Err(Status::failed_precondition(format!("No regression outputs found in SignatureDef: {}", signature.name)))
-        }
-    }
-}
-
-fn read_classifications(views: &[TensorView<'_>], count: usize) -> Result<Classifications> {
-    let classes = views.iter().find(|view| view.name == "classes");
-    let scores = views.iter().find(|view| view.name == "scores");
-    for (view, dtype, what) in [(classes, "string", "classes"), (scores, "float", "scores")] {
-        let Some(view) = view else { continue };
-        if view.shape.len() != 2 {
-            return Err(Status::invalid_argument(format!(
-                "Expected Tensor shape: [batch_size num_classes] but got {}",
-                crate::tensor::show_shape(view.shape)
-            )));
-        }
-        if view.dtype.name() != dtype {
-            return Err(Status::invalid_argument(format!(
-                "Expected {what} Tensor of DT_{}. Got: {}",
-                dtype.to_uppercase(),
-                view.dtype.enum_name()
-            )));
-        }
-        if view.shape[0] != count as i64 {
-            return Err(Status::invalid_argument(format!(
-                "Expected {what} output batch size of {count}. Got: {}",
-                view.shape[0]
-            )));
-        }
-    }
-    let width = classes.or(scores).map_or(0, |view| view.shape[1]) as usize;
-    if let (Some(classes), Some(scores)) = (classes, scores) {
-        if classes.shape[1] != scores.shape[1] {
-            return Err(Status::invalid_argument(format!(
-                "Tensors class and score should match in dim_size(1). Got {} vs. {}",
-                classes.shape[1], scores.shape[1]
-            )));
-        }
-    }
-    let labels = classes.map(TensorView::string_elements).transpose()?;
-    let scores: Option<Vec<f32>> = scores.map(|view| floats(view.bytes).collect());
-    let class = |index: usize| {
-        let label =
-            labels.as_ref().map_or_else(String::new, |labels| String::from_utf8_lossy(labels[index]).into_owned());
-        (label, scores.as_ref().map_or(0.0, |scores| scores[index]))
-    };
-    Ok((0..count).map(|row| (row * width..(row + 1) * width).map(class).collect()).collect())
-}
-
-fn read_regressions(views: &[TensorView<'_>], count: usize) -> Result<Vec<f32>> {
-    let [view] = views else {
-        return Err(Status::invalid_argument("Could not find output tensor 'outputs'"));
-    };
-    let shown = || crate::tensor::show_shape(view.shape);
-    match view.shape {
-        [_] | [_, 1] => {}
-        _ => {
-            return Err(Status::invalid_argument(format!(
-                "Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got {}",
-                shown()
-            )))
-        }
-    }
-    if view.shape[0] != count as i64 {
-        return Err(Status::invalid_argument(format!(
-            "Input batch size did not match output batch size: {count} vs. {}",
-            view.shape[0]
-        )));
-    }
-    if view.dtype != seaway_wire::DType::Float {
-        return Err(Status::invalid_argument(format!(
-            "Expected output Tensor of DT_FLOAT.  Got: {}",
-            view.dtype.enum_name()
-        )));
-    }
-    Ok(floats(view.bytes).collect())
-}
-
-fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
-    bytes.chunks_exact(4).map(|chunk| f32::from_le_bytes(chunk.try_into().expect("chunks of 4")))
-}
-
-/// Waits until nobody but its `holders` has a servable and its channel is idle, at most until `end`; whether it is so.
-pub async fn drained(servable: &Arc<Servable>, channel: &Channel, holders: usize, end: tokio::time::Instant) -> bool {
-    loop {
-        if Arc::strong_count(servable) <= holders
-            && channel.in_flight() == 0
-            && channel.queued() + channel.queued_in_background() == 0
-        {
-            return true;
-        }
-        if tokio::time::Instant::now() >= end {
-            return false;
-        }
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
 }

@@ -11,6 +11,7 @@ pub mod access_log;
 pub mod batch;
 pub mod channel;
 pub mod codec;
+pub mod dataplane;
 pub mod exchange;
 pub mod grpc;
 pub mod inference;

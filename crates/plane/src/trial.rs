@@ -12,8 +12,9 @@ use parking_lot::Mutex;
 use prost::Message;
 use serde::Serialize;
 
+use crate::dataplane::Dataplane;
 use crate::grpc;
-use crate::inference::{Call, Dataplane};
+use crate::inference::Call;
 use crate::metrics::Api;
 use crate::pb::tensorflow::serving::PredictRequest;
 use crate::routes::Servable;

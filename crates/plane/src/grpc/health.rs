@@ -12,7 +12,7 @@ use tokio_stream::wrappers::WatchStream;
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Response};
 
-use crate::inference::Dataplane;
+use crate::dataplane::Dataplane;
 use crate::pb::grpc::health::v1 as pb;
 use crate::pb::grpc::health::v1::health_check_response::ServingStatus;
 

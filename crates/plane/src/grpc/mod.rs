@@ -23,8 +23,8 @@ use tonic::codegen::BoxFuture;
 use tonic::server::NamedService;
 use tonic::service::Routes;
 
+use crate::dataplane::Dataplane;
 use crate::exchange::Exchange;
-use crate::inference::Dataplane;
 use crate::metrics::Api;
 use crate::pb;
 use crate::pb::grpc::health::v1::health_server::HealthServer;

@@ -10,7 +10,7 @@ use tonic::{Request, Response};
 
 use super::deadline::deadline;
 use super::{address, to_grpc};
-use crate::inference::Dataplane;
+use crate::dataplane::Dataplane;
 use crate::pb::tensorflow::serving as pb;
 use crate::pb::tensorflow::serving::model_version_status::State;
 use crate::routes::VersionStatus;

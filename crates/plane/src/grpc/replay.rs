@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::prediction_service::{examples, multi_inference, predict, tensors};
-use crate::inference::{classify_outputs, method_names, regress_outputs, Call, Dataplane};
+use crate::dataplane::Dataplane;
+use crate::inference::{classify_outputs, method_names, regress_outputs, Call};
 use crate::job::Job;
 use crate::pb::tensorflow::serving::prediction_log::LogType;
 use crate::pb::tensorflow::serving::{InferenceTask, ModelSpec, PredictRequest, PredictionLog};

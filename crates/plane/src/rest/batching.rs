@@ -14,7 +14,7 @@ use super::body::{self, Limits};
 use super::error::Refusal;
 use super::model_status::protobuf_json;
 use crate::batch::BatchRules;
-use crate::inference::Dataplane;
+use crate::dataplane::Dataplane;
 use crate::routes::Servable;
 use crate::status::{Code, Result, Status};
 

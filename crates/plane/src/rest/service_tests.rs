@@ -6,7 +6,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 
 use super::service::handle;
-use crate::inference::{BatchingRequest, Dataplane};
+use crate::dataplane::{BatchingRequest, Dataplane};
 use crate::routes::{Routes, RoutesDocument};
 use crate::settings::PlaneSettings;
 use crate::status::Status;

@@ -2,7 +2,7 @@
 # Builds the programs of a Kubernetes cluster from Go modules, for tests/e2e/test_deploy_kubernetes.py:
 #   tools/build_kubernetes.sh DIRECTORY
 #   SEAWAY_KUBERNETES=DIRECTORY .venv/bin/python -m pytest --e2e tests/e2e/test_deploy_kubernetes.py
-# Needs Go 1.26 or newer (GO names it), a Go module proxy, 4 GB of disk and, on two busy cores, 22 minutes.
+# Needs Go 1.26 or newer (GO names it), a Go module proxy, 4 GB of disk and, on two busy cores, 28 minutes.
 # What is there already in the wanted version is not built again.
 set -eu
 

@@ -4,6 +4,7 @@ A fence's first word is the language, the rest says what the block is:
 
     ```python train.py          the file `train.py`
     ```console                  commands after `$ `, each followed by what it prints; `...` stands for anything
+    ```console repeat           commands that are typed again, as the page asks for, until they print what follows
     ```console server           a terminal of that name, whose last command goes on running; its lines are waited for
 
 Other blocks are there to be read. Parsing and matching are pure; `Walk` does what they say in one directory. A terminal
@@ -24,6 +25,7 @@ from tests.eventually import eventually
 
 _FENCE = re.compile(r"^```(\w*)[ \t]*([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PROMPT = "$ "
+_REPEAT = "repeat"
 _CONTINUED = "> "
 _COMMAND_S = 300.0
 _END_S = 30.0
@@ -104,7 +106,9 @@ class Walk:
                 continue
             for number, command in enumerate(found := commands(block.text), 1):
                 yield f"{where}: {command.text}"
-                if block.name and number == len(found):
+                if block.name == _REPEAT:
+                    self._repeat(command, where)
+                elif block.name and number == len(found):
                     self._begin(block.name, command)
                 else:
                     self._run(command, where)
@@ -120,6 +124,19 @@ class Walk:
         path.write_text(text)
 
     def _run(self, command: Command, where: str) -> None:
+        printed = self._printed(command, where)
+        assert matches(command.expected, printed), (
+            f"{where}: {command.text}\n--- the page shows:\n{command.expected}\n--- it printed:\n{printed}"
+        )
+
+    def _repeat(self, command: Command, where: str) -> None:
+        eventually(
+            lambda: self._printed(command, where),
+            lambda printed: matches(command.expected, printed),
+            f"{where}: {command.text} prints what the page shows:\n{command.expected}\n---",
+        )
+
+    def _printed(self, command: Command, where: str) -> str:
         ran = subprocess.run(
             self._shell(command.text),
             cwd=self._directory,
@@ -132,9 +149,7 @@ class Walk:
             check=False,
         )
         assert ran.returncode == 0, f"{where}: {command.text}\nended with {ran.returncode}:\n{ran.stdout}{self._said()}"
-        assert matches(command.expected, ran.stdout), (
-            f"{where}: {command.text}\n--- the page shows:\n{command.expected}\n--- it printed:\n{ran.stdout}"
-        )
+        return ran.stdout
 
     def _begin(self, name: str, command: Command) -> None:
         if name in self._terminals:

@@ -82,6 +82,12 @@ def test_a_page_that_does_not_is_told_where(tmp_path: Path, page: str, said: str
     assert said in str(failure.value)
 
 
+def test_what_is_to_be_repeated_is_until_it_prints_what_the_page_shows(tmp_path: Path) -> None:
+    page = "```console repeat\n$ echo -n x | tee -a tries; cat tries\nxxxx\n```\n"
+    assert list(Walk(tmp_path, os.environ).follow(page)) == ["line 1: echo -n x | tee -a tries; cat tries"]
+    assert (tmp_path / "tries").read_text() == "xxx"
+
+
 def test_a_terminal_runs_until_the_end(tmp_path: Path) -> None:
     page = "```console server\n$ python3 -u -c 'import time; print(\"up\"); time.sleep(600)'\nup\n```\n"
     walk = Walk(tmp_path, os.environ)

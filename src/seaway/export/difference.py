@@ -43,12 +43,8 @@ def _changes(before: Mapping[str, Signature], after: Mapping[str, Signature]) ->
 
 
 def _inputs(signature: str, before: Mapping[str, TensorSpec], after: Mapping[str, TensorSpec]) -> Iterator[Change]:
-    gone, new = sorted(before.keys() - after.keys()), sorted(after.keys() - before.keys())
-    for name in gone:
-        renamed = [other for other in new if after[other] == before[name]]
-        instead = f"; {renamed[0]!r} looks like its new name" if renamed else ""
-        yield Change("breaking", signature, f"input {name!r} is gone{instead}")
-    for name in new:
+    yield from _gone("input", signature, before, after)
+    for name in _new(before, after):
         yield Change("breaking", signature, f"input {name!r} is new, and requests of today lack it")
     for name in sorted(before.keys() & after.keys()):
         yield from _input(signature, name, before[name], after[name])
@@ -63,12 +59,8 @@ def _input(signature: str, name: str, before: TensorSpec, after: TensorSpec) -> 
 
 
 def _outputs(signature: str, before: Mapping[str, TensorSpec], after: Mapping[str, TensorSpec]) -> Iterator[Change]:
-    gone, new = sorted(before.keys() - after.keys()), sorted(after.keys() - before.keys())
-    for name in gone:
-        renamed = [other for other in new if after[other] == before[name]]
-        instead = f"; {renamed[0]!r} looks like its new name" if renamed else ""
-        yield Change("breaking", signature, f"output {name!r} is gone{instead}")
-    for name in new:
+    yield from _gone("output", signature, before, after)
+    for name in _new(before, after):
         # Row by row over REST, a single output is written without its name.
         alone = len(before) == 1
         hint = "; over REST a single output has no name, several have" if alone else ""
@@ -83,6 +75,19 @@ def _output(signature: str, name: str, before: TensorSpec, after: TensorSpec) ->
     what = f"output {name!r}: {shown_spec(before)} becomes {shown_spec(after)}"
     reads_all = before.dtype == after.dtype and _includes(before.shape, after.shape)
     yield Change("compatible" if reads_all else "breaking", signature, what)
+
+
+def _gone(
+    what: str, signature: str, before: Mapping[str, TensorSpec], after: Mapping[str, TensorSpec]
+) -> Iterator[Change]:
+    for name in sorted(before.keys() - after.keys()):
+        renamed = [other for other in _new(before, after) if after[other] == before[name]]
+        instead = f"; {renamed[0]!r} looks like its new name" if renamed else ""
+        yield Change("breaking", signature, f"{what} {name!r} is gone{instead}")
+
+
+def _new(before: Mapping[str, TensorSpec], after: Mapping[str, TensorSpec]) -> list[str]:
+    return sorted(after.keys() - before.keys())
 
 
 def _includes(wide: tuple[int, ...] | None, narrow: tuple[int, ...] | None) -> bool:

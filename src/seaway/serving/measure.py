@@ -37,10 +37,19 @@ class Observation:
         return {"name": self.name, "labels": self.labels, "value": self.value, "op": self.op}
 
 
-def tell(plane: Plane, observations: Sequence[Observation]) -> None:
-    """Have the plane's metrics show these values, for a thread that may outlive the plane."""
-    try:
+def observe(plane: Plane, observations: Sequence[Observation]) -> None:
+    """Have the plane's metrics show these values.
+
+    Raises:  StatusError - a value is of no metric of the catalogue. RuntimeError - the plane has stopped.
+    """
+    if observations:
         plane.observe(json.dumps([each.as_json() for each in observations]))
+
+
+def tell(plane: Plane, observations: Sequence[Observation]) -> None:
+    """Do what `observe` does, for a thread that may outlive the plane."""
+    try:
+        observe(plane, observations)
     except (StatusError, RuntimeError) as err:  # the second of a plane that has stopped: nobody reads it any more
         log.debug("%s was not told: %s", ", ".join(each.name for each in observations), err)
 
@@ -155,5 +164,4 @@ class Measurer:
         self._publisher.refresh()
 
     def _observe(self, observations: list[Observation]) -> None:
-        if observations:
-            self._plane.observe(json.dumps([each.as_json() for each in observations]))
+        observe(self._plane, observations)

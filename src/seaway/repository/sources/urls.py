@@ -82,7 +82,7 @@ class UrlSource:
         """List what is below the model's URL and choose by its version policy among the versions that have settled."""
         standing = self._standing(model.name)
         look = self._versions.look(model)
-        self._depot.looks.looked(model.name, not standing.is_down)
+        self._tell(model.name, standing)
         wait_s = self._options.poll_wait_s
         if standing.is_down:
             standing.failures += 1
@@ -100,9 +100,14 @@ class UrlSource:
         """Drop the memory of a model."""
         self._versions.forget(name)
         with self._lock:
-            known = self._standings.pop(name, None)
-        if known is not None:
-            self._depot.looks.forgotten(name)
+            if self._standings.pop(name, None) is not None:
+                self._depot.looks.forgotten(name)
+
+    def _tell(self, name: str, standing: _Standing) -> None:
+        """Say how a store has answered, unless the model was forgotten while it was asked."""
+        with self._lock:
+            if self._standings.get(name) is standing:
+                self._depot.looks.looked(name, not standing.is_down)
 
     def _standing(self, name: str) -> _Standing:
         with self._lock:
@@ -149,8 +154,12 @@ class AnySource:
         self._urls = urls
 
     def look(self, model: ModelConfig) -> Look:
-        """Look at one model."""
-        return (self._urls if is_remote(model.base_path) else self._directories).look(model)
+        """Look at one model; what the other source knows of one that has moved is of no use any more."""
+        here, other = self._directories, self._urls
+        if is_remote(model.base_path):
+            here, other = other, here
+        other.forget(model.name)
+        return here.look(model)
 
     def forget(self, name: str) -> None:
         """Drop what was remembered of a model, wherever it was."""

@@ -6,7 +6,6 @@ or a change that fails leaves everything as it was.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from seaway.errors import SeawayError
 from seaway.repository.ids import ServableId
 from seaway.repository.states import ServableState, State
 from seaway.serving.engine_plan import EnginePlans
-from seaway.serving.measure import Observation
+from seaway.serving.measure import Observation, observe
 from seaway.serving.served import Served, ServedVersions
 from seaway.serving.trial.limits import Limits, available_bytes, limits
 from seaway.serving.trial.outcome import Decision, Spec, Tried, rounded
@@ -167,8 +166,7 @@ class Tuner:
             self._ratios.setdefault(served.id, []).extend(ratios)
 
     def _observe(self, observations: list[Observation]) -> None:
-        if observations:
-            self._work.plane.observe(json.dumps([each.as_json() for each in observations]))
+        observe(self._work.plane, observations)
 
 
 def _decided(state: str, decision: Decision) -> dict[str, object]:

@@ -182,6 +182,28 @@ def test_it_is_told_how_a_models_store_answers_for_as_long_as_the_model_is_looke
     assert bench.told.up == {}
 
 
+def test_a_model_that_is_forgotten_while_its_store_is_asked_is_told_no_more(bench: Bench) -> None:
+    listed = bench.store.list
+
+    def forgotten_meanwhile(timeout_s: float, inside: str = "") -> tuple[StoredFile, ...]:
+        bench.source.forget("m")
+        return listed(timeout_s, inside)
+
+    bench.look()
+    bench.store.list = forgotten_meanwhile  # type: ignore[method-assign]
+    bench.look()
+    assert bench.told.up == {}
+
+
+def test_a_model_that_has_moved_to_a_directory_has_no_store_any_more(bench: Bench, tmp_path: Path) -> None:
+    directories = FileSystemSource(SourceOptions(), bench.clock)
+    source = AnySource(directories, bench.source)
+    source.look(bench.model)
+    assert bench.told.up == {"m": True}
+    source.look(ModelConfig("m", str(tmp_path)))
+    assert bench.told.up == {}
+
+
 def test_after_an_outage_versions_count_as_changed_so_that_failed_loads_are_tried_anew(bench: Bench) -> None:
     bench.has("1")
     before = bench.look().aspired

@@ -24,7 +24,7 @@ import psutil
 
 from bench.machine import this_machine
 from tests.models import cache
-from tests.server import Server, config_text
+from tests.support.server import Server, config_text
 
 ROUNDS = 5
 CLIENTS = ("official", "official-numpy", "seaway", "seaway-rest")

@@ -15,7 +15,7 @@ from bench.lines import Line
 from bench.load import Load, Report, Running
 from bench.models import HALF_PLUS_TWO, LARGE, Store
 from bench.serving import Told
-from tests.server import Server, config_text
+from tests.support.server import Server, config_text
 
 RATE = 200.0
 QUIET_S = 6.0

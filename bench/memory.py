@@ -17,7 +17,7 @@ from bench.load import Load
 from bench.models import HALF_PLUS_TWO, LARGE, MNIST_CNN, Store, Subject, as_named
 from bench.processes import Member
 from bench.serving import Told
-from tests.server import Server, config_text
+from tests.support.server import Server, config_text
 
 SWAPS = 10
 SWAP_LIMIT_S = 60.0

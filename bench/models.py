@@ -11,7 +11,7 @@ from pathlib import Path
 
 from seaway.engines.signatures import saved_model_signatures
 from tests.models import cache
-from tests.server import Server
+from tests.support.server import Server
 
 
 @dataclass(frozen=True, slots=True)

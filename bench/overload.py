@@ -27,7 +27,7 @@ from bench import load
 from bench.load import Load, Report
 from bench.models import LARGE, MNIST_CNN, RESNET50, Subject, as_named
 from bench.serving import Told, Variant, serving
-from tests.server import Server
+from tests.support.server import Server
 
 FACTOR = 3.0
 CONNECTIONS, STREAMS = 8, 400

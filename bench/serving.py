@@ -16,8 +16,8 @@ from bench import load, machine, processes
 from bench.load import Load, Report
 from bench.models import Store, Subject, as_named
 from bench.rows import Row
-from tests.eventually import eventually
-from tests.server import Server, config_text
+from tests.support.eventually import eventually
+from tests.support.server import Server, config_text
 
 Told = Callable[[str], None]
 """Told what is measured next."""

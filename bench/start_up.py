@@ -14,7 +14,7 @@ from bench.lines import Line
 from bench.models import HALF_PLUS_TWO, MNIST_CNN, Store, Subject
 from bench.serving import Told
 from bench.verdict import spread
-from tests.server import Server
+from tests.support.server import Server
 
 RUNS = 3
 LIMIT_S = 60.0

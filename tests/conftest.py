@@ -14,20 +14,8 @@ from typing import Any
 import pytest
 
 from tests.models import cache
-from tests.server import Server, config_text
-
-ARTIFACTS = Path(__file__).parent.parent / "artifacts"
-FAILED = pytest.StashKey[bool]()
-
-
-def emptied(name: str) -> Path:
-    """The directory of that name among the artifacts, without the files of an earlier run."""
-    directory = ARTIFACTS / name
-    directory.mkdir(parents=True, exist_ok=True)
-    for old in directory.glob("**/*"):
-        if old.is_file():
-            old.unlink()
-    return directory
+from tests.support.artifacts import ARTIFACTS, FAILED
+from tests.support.server import Server, config_text
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

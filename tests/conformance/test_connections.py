@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.conformance.conftest import Subject
-from tests.conformance.rest_cases import PREDICT, listed
-from tests.server import http
+from tests.support.conformance.rest_cases import PREDICT, listed
+from tests.support.conformance.subject import Subject
+from tests.support.server import http
 
 pytestmark = pytest.mark.conformance
 

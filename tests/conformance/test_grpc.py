@@ -20,10 +20,10 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from tests.clients import Client, examples, failure
-from tests.conformance.carriers import array
-from tests.conformance.cases import IDENTITY, Predict
-from tests.conformance.conftest import Subject
+from tests.support.clients import Client, examples, failure
+from tests.support.conformance.carriers import array
+from tests.support.conformance.cases import IDENTITY, Predict
+from tests.support.conformance.subject import Subject
 
 pytestmark = pytest.mark.conformance
 

@@ -7,10 +7,10 @@ import json
 
 import pytest
 
-from tests import zstd_frame
-from tests.conformance.conftest import Subject
-from tests.conformance.rest_cases import ANSWERS, HALF, PATHS, PREDICT, REFUSALS, Rest, listed
-from tests.server import Answer, http
+from tests.support import zstd_frame
+from tests.support.conformance.rest_cases import ANSWERS, HALF, PATHS, PREDICT, REFUSALS, Rest, listed
+from tests.support.conformance.subject import Subject
+from tests.support.server import Answer, http
 
 pytestmark = pytest.mark.conformance
 

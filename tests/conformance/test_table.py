@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from tests.conformance import carriers
-from tests.conformance.cases import EXAMPLES, PREDICT, Error, Examples, Predict
-from tests.conformance.conftest import REFERENCE, REFERENCE_VARIABLE, Subject
+from tests.support.conformance import carriers
+from tests.support.conformance.cases import EXAMPLES, PREDICT, Error, Examples, Predict
+from tests.support.conformance.check import check
+from tests.support.conformance.subject import REFERENCE, REFERENCE_VARIABLE, Subject
 
 pytestmark = pytest.mark.conformance
 
@@ -16,22 +15,6 @@ pytestmark = pytest.mark.conformance
 def applies(case: Predict, subject: Subject) -> None:
     if case.only and case.only != subject.name:
         pytest.skip(f"{case.id}: only {case.only} promises this")
-
-
-def check(outcome: carriers.Outcome, case: Predict) -> None:
-    assert outcome.code == "", outcome.text
-    assert set(outcome.outputs) == set(case.outputs)
-    for name, expected in case.outputs.items():
-        assert outcome.outputs[name] == (near(expected) if holds_floats(expected) else expected)
-
-
-def near(expected: Any) -> Any:
-    """Equal to the seven digits that float32 keeps, wherever the numbers are nested."""
-    return [near(item) for item in expected] if isinstance(expected, list) else pytest.approx(expected, rel=1e-6)
-
-
-def holds_floats(value: Any) -> bool:
-    return any(map(holds_floats, value)) if isinstance(value, list) else isinstance(value, float)
 
 
 def check_grpc_error(outcome: carriers.Outcome, error: Error) -> None:

@@ -9,36 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients import Client
-from tests.engine import Engine, bridges, remove_bridges, skip_unless_possible
-from tests.images import add_others, add_seaway
 from tests.models.cache import Models
-from tests.server import Server
-
-
-class Store:
-    """A directory of models that a test adds versions to and takes versions from."""
-
-    def __init__(self, root: Path, models: Models) -> None:
-        """Start empty."""
-        self.root = root
-        self._models = models
-
-    def base(self, model: str) -> Path:
-        """The base path of a model here."""
-        return self.root / model
-
-    def add(self, model: str, version: int, source: str, source_version: str | None = None) -> Path:
-        """Put a built model in as a version, whole at once, as a careful pipeline does; its directory."""
-        target = self.base(model) / str(version)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        copied = self.root / f".copy-{model}-{version}"
-        shutil.copytree(self._models.version(source, source_version), copied)
-        return copied.rename(target)
-
-    def remove(self, model: str, version: int) -> None:
-        """Take a version away."""
-        shutil.rmtree(self.base(model) / str(version))
+from tests.support.clients import Client
+from tests.support.engine import Engine, bridges, remove_bridges, skip_unless_possible
+from tests.support.images import add_others, add_seaway
+from tests.support.server import Server
+from tests.support.store import Store
 
 
 @pytest.fixture

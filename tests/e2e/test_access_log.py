@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.clients import Client, failure
-from tests.eventually import eventually
 from tests.models.cache import Models
-from tests.server import Server
+from tests.support.clients import Client, failure
+from tests.support.eventually import eventually
+from tests.support.server import Server
 
 pytestmark = pytest.mark.e2e
 

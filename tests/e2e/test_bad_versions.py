@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.clients import Client
-from tests.e2e.conftest import Store
-from tests.eventually import eventually, true_soon
 from tests.models.cache import Models
-from tests.server import Server
+from tests.support.clients import Client
+from tests.support.eventually import eventually, true_soon
+from tests.support.server import Server
+from tests.support.store import Store
 
 pytestmark = pytest.mark.e2e
 

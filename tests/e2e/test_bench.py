@@ -16,10 +16,10 @@ import pytest
 from seaway.bench.stages import METRICS_PATH, parse_totals
 from seaway.protos import message
 from seaway.protos.tfrecord import masked_crc
-from tests.eventually import eventually
 from tests.models.cache import Models
-from tests.server import Server, free_port
-from tests.tls_front import CERTIFICATES, TlsFront
+from tests.support.eventually import eventually
+from tests.support.server import Server, free_port
+from tests.support.tls_front import CERTIFICATES, TlsFront
 
 pytestmark = pytest.mark.e2e
 

@@ -14,10 +14,10 @@ import pytest
 
 from seaway import AsyncClient, Client
 from seaway.errors import Cancelled, DeadlineExceeded, InvalidArgument, Unauthenticated
-from tests.e2e.conftest import Store
-from tests.eventually import eventually, true_soon
 from tests.models.cache import Models
-from tests.server import Server, config_text
+from tests.support.eventually import eventually, true_soon
+from tests.support.server import Server, config_text
+from tests.support.store import Store
 
 pytestmark = pytest.mark.e2e
 

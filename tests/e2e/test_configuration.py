@@ -10,11 +10,11 @@ from pathlib import Path
 import grpc
 import pytest
 
-from tests.clients import Client, failure
-from tests.e2e.conftest import Store
-from tests.eventually import eventually, true_soon
 from tests.models.cache import Models
-from tests.server import Server, config_text
+from tests.support.clients import Client, failure
+from tests.support.eventually import eventually, true_soon
+from tests.support.server import Server, config_text
+from tests.support.store import Store
 
 pytestmark = pytest.mark.e2e
 

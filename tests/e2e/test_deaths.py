@@ -10,10 +10,10 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from tests.clients import Client, Load, failure
-from tests.eventually import eventually, true_soon
 from tests.models.cache import Models
-from tests.server import Server
+from tests.support.clients import Client, Load, failure
+from tests.support.eventually import eventually, true_soon
+from tests.support.server import Server
 
 pytestmark = pytest.mark.e2e
 

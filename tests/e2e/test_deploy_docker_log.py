@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from seaway.request_log.reading import read_entries
-from tests.clients import Client
-from tests.conftest import ARTIFACTS
-from tests.deployed import Deployed
-from tests.e2e.conftest import Store
-from tests.engine import TRAEFIK_IMAGE, Engine
-from tests.eventually import eventually, true_soon
-from tests.images import SEAWAY
 from tests.models.cache import Models
+from tests.support.artifacts import ARTIFACTS
+from tests.support.clients import Client
+from tests.support.deployed import Deployed
+from tests.support.engine import TRAEFIK_IMAGE, Engine
+from tests.support.eventually import eventually, true_soon
+from tests.support.images import SEAWAY
+from tests.support.store import Store
 
 pytestmark = [
     pytest.mark.e2e,

@@ -17,18 +17,18 @@ import yaml
 
 from seaway.deploy.targets.kubernetes.api import KINDS
 from seaway.deploy.targets.kubernetes.manifests import manifests
-from tests.clients import Load
-from tests.cluster.node import PAUSE_IMAGE
-from tests.cluster.programs import VARIABLE, why_not
-from tests.cluster.world import NAMESPACE, World, world
-from tests.deployed import Deployed, ended
-from tests.e2e.conftest import Store
-from tests.engine import skip_unless_possible
-from tests.eventually import eventually, true_soon
-from tests.images import BROKEN, SEAWAY, SEAWAY_NEXT
 from tests.models.cache import Models
-from tests.server import http
-from tests.unit.deploy.targets.kubernetes.test_manifests import DEPLOYMENTS
+from tests.support.clients import Load
+from tests.support.cluster.node import PAUSE_IMAGE
+from tests.support.cluster.programs import VARIABLE, why_not
+from tests.support.cluster.world import NAMESPACE, World, world
+from tests.support.deployed import Deployed, ended
+from tests.support.engine import skip_unless_possible
+from tests.support.eventually import eventually, true_soon
+from tests.support.images import BROKEN, SEAWAY, SEAWAY_NEXT
+from tests.support.kubernetes_deployments import DEPLOYMENTS
+from tests.support.server import http
+from tests.support.store import Store
 
 pytestmark = [
     pytest.mark.e2e,

@@ -11,11 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.clients import Client, Load
-from tests.conftest import ARTIFACTS, FAILED
-from tests.deployed import Deployed
-from tests.e2e.conftest import Store
-from tests.eventually import eventually, true_soon
+from tests.support.artifacts import ARTIFACTS, FAILED
+from tests.support.clients import Client, Load
+from tests.support.deployed import Deployed
+from tests.support.eventually import eventually, true_soon
+from tests.support.store import Store
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

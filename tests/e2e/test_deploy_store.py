@@ -11,11 +11,11 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.clients import Client, Load
-from tests.conftest import ARTIFACTS, FAILED
-from tests.deployed import Deployed
 from tests.models.cache import Models
-from tests.object_store import BUCKET, CREDENTIALS, ObjectStore
+from tests.support.artifacts import ARTIFACTS, FAILED
+from tests.support.clients import Client, Load
+from tests.support.deployed import Deployed
+from tests.support.object_store import BUCKET, CREDENTIALS, ObjectStore
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from tests.clients import Client, Load
-from tests.conftest import ARTIFACTS
-from tests.deployed import Deployed
-from tests.e2e.conftest import Store
-from tests.engine import TRAEFIK_IMAGE, Engine
-from tests.eventually import eventually, true_soon
-from tests.images import BROKEN, SEAWAY, SEAWAY_NEXT
 from tests.models.cache import Models
+from tests.support.artifacts import ARTIFACTS
+from tests.support.clients import Client, Load
+from tests.support.deployed import Deployed
+from tests.support.engine import TRAEFIK_IMAGE, Engine
+from tests.support.eventually import eventually, true_soon
+from tests.support.images import BROKEN, SEAWAY, SEAWAY_NEXT
+from tests.support.store import Store
 
 pytestmark = [
     pytest.mark.e2e,

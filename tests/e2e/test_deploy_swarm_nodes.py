@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ARTIFACTS
-from tests.deployed import Deployed
-from tests.e2e.conftest import Store
-from tests.engine import TRAEFIK_IMAGE, Engine, skip_unless_possible
-from tests.eventually import eventually, true_soon
-from tests.images import add_seaway
 from tests.models.cache import Models
-from tests.namespaces import Host, hosts
+from tests.support.artifacts import ARTIFACTS
+from tests.support.deployed import Deployed
+from tests.support.engine import TRAEFIK_IMAGE, Engine, skip_unless_possible
+from tests.support.eventually import eventually, true_soon
+from tests.support.images import add_seaway
+from tests.support.namespaces import Host, hosts
+from tests.support.store import Store
 
 pytestmark = [
     pytest.mark.e2e,
@@ -109,7 +109,7 @@ def nodes(deployed: Deployed) -> Counter[str]:
 
 def load(host: Host, deployed: Deployed, seconds: float) -> subprocess.Popen[str]:
     """Begin to ask the ingress from inside its own host; has begun when this returns."""
-    command = [*host.within, sys.executable, "-m", "tests.load_client", deployed.grpc_address, f"{seconds}"]
+    command = [*host.within, sys.executable, "-m", "tests.support.load_client", deployed.grpc_address, f"{seconds}"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "begun\n"

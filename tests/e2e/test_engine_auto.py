@@ -14,12 +14,12 @@ import numpy as np
 import psutil
 import pytest
 
-from tests.clients import Client
-from tests.contract.engines.kits import CACHE, onnx_file
-from tests.e2e.conftest import Store
-from tests.eventually import eventually
 from tests.models.cache import Models
-from tests.server import Server
+from tests.support.clients import Client
+from tests.support.engine_kits import CACHE, onnx_file
+from tests.support.eventually import eventually
+from tests.support.server import Server
+from tests.support.store import Store
 
 pytestmark = pytest.mark.e2e
 

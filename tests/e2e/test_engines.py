@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.clients import Client, failure
-from tests.contract.engines.kits import CACHE, onnx_file
-from tests.eventually import eventually
 from tests.models.cache import Models
-from tests.server import Server
+from tests.support.clients import Client, failure
+from tests.support.engine_kits import CACHE, onnx_file
+from tests.support.eventually import eventually
+from tests.support.server import Server
 
 pytestmark = pytest.mark.e2e
 

@@ -32,9 +32,9 @@ from seaway.errors import FailedPrecondition, InvalidArgument
 from seaway.export.local_store import LocalStore
 from seaway.proof.passport import PASSPORT_FILE, read_passport
 from seaway.proof.warmup import WARMUP_FILE
-from tests.clients import Client
-from tests.eventually import true_soon
-from tests.server import Server, config_text
+from tests.support.clients import Client
+from tests.support.eventually import true_soon
+from tests.support.server import Server, config_text
 
 pytestmark = [
     pytest.mark.e2e,

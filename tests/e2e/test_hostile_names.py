@@ -14,12 +14,12 @@ import pytest
 
 from seaway.monitor.query.quote import quoted
 from seaway.monitor.visible import visible
-from tests.clients import Client
-from tests.conftest import emptied
-from tests.e2e.test_monitor import MODEL, Monitoring
-from tests.e2e.test_monitor_page import CHROMIUM
-from tests.eventually import eventually
-from tests.server import Server, clean_environment, http
+from tests.support.artifacts import emptied
+from tests.support.clients import Client
+from tests.support.eventually import eventually
+from tests.support.monitor_page import CHROMIUM
+from tests.support.monitoring import MODEL, Monitoring
+from tests.support.server import Server, clean_environment, http
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

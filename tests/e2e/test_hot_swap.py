@@ -9,11 +9,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.clients import Client, Load
-from tests.e2e.conftest import Store
-from tests.eventually import eventually, true_soon
 from tests.models.cache import Models
-from tests.server import Server, http
+from tests.support.clients import Client, Load
+from tests.support.eventually import eventually, true_soon
+from tests.support.server import Server, http
+from tests.support.store import Store
 
 pytestmark = pytest.mark.e2e
 

@@ -11,12 +11,12 @@ import pytest
 
 from seaway.deploy.image.build import bill_of_materials, build
 from seaway.deploy.image.order import ordered
-from tests.e2e.conftest import Store
-from tests.engine import BASE_IMAGE, Engine
-from tests.eventually import eventually
-from tests.images import SEAWAY, add_seaway
 from tests.models.cache import Models
-from tests.server import free_port, http
+from tests.support.engine import BASE_IMAGE, Engine
+from tests.support.eventually import eventually
+from tests.support.images import SEAWAY, add_seaway
+from tests.support.server import free_port, http
+from tests.support.store import Store
 
 pytestmark = [
     pytest.mark.e2e,

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.clients import Client, failure
-from tests.eventually import true_soon
 from tests.models.cache import Models
-from tests.server import Server
-from tests.server import http as call
+from tests.support.clients import Client, failure
+from tests.support.eventually import true_soon
+from tests.support.server import Server
+from tests.support.server import http as call
 
 pytestmark = pytest.mark.e2e
 

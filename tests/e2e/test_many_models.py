@@ -7,9 +7,9 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from tests.clients import Client
 from tests.models.cache import Models
-from tests.server import Server
+from tests.support.clients import Client
+from tests.support.server import Server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.eventually import true_soon
 from tests.models.cache import Models
-from tests.server import Server
+from tests.support.eventually import true_soon
+from tests.support.server import Server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 CONFIG = 'model_config_list { config { name: "adder" base_path: "%s" model_platform: "tensorflow" } }'

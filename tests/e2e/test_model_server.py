@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 from google.protobuf import json_format
 
-from tests.clients import Client, examples, failure
-from tests.conftest import ARTIFACTS, FAILED
-from tests.eventually import eventually, true_soon
 from tests.models.cache import Models
-from tests.server import Server, config_text, free_port
+from tests.support.artifacts import ARTIFACTS, FAILED
+from tests.support.clients import Client, examples, failure
+from tests.support.eventually import eventually, true_soon
+from tests.support.server import Server, config_text, free_port
 
 pytestmark = pytest.mark.e2e
 

@@ -18,12 +18,12 @@ import numpy as np
 import pytest
 from botocore.config import Config
 
-from tests.clients import Client, Load
-from tests.e2e.conftest import Store
-from tests.eventually import eventually, true_soon
 from tests.models.cache import Models
-from tests.object_store import BUCKET, CREDENTIALS, ObjectStore
-from tests.server import Server, config_text, free_port, http
+from tests.support.clients import Client, Load
+from tests.support.eventually import eventually, true_soon
+from tests.support.object_store import BUCKET, CREDENTIALS, ObjectStore
+from tests.support.server import Server, config_text, free_port, http
+from tests.support.store import Store
 
 pytestmark = pytest.mark.e2e
 

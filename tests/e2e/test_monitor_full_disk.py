@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients import Client, Load
-from tests.conftest import emptied
-from tests.e2e.test_monitor import METRICS, Monitoring, roots
-from tests.eventually import eventually, true_soon
-from tests.server import Server, http
+from tests.support.artifacts import emptied
+from tests.support.clients import Client, Load
+from tests.support.eventually import eventually, true_soon
+from tests.support.monitoring import METRICS, Monitoring, roots
+from tests.support.server import Server, http
 
 pytestmark = [
     pytest.mark.e2e,

@@ -18,9 +18,9 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.eventually import eventually, true_soon
 from tests.models.cache import Models
-from tests.server import Answer, Server, lower_case
+from tests.support.eventually import eventually, true_soon
+from tests.support.server import Answer, Server, lower_case
 
 pytestmark = pytest.mark.e2e
 

@@ -12,11 +12,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.clients import Client, Load
-from tests.conftest import emptied
-from tests.e2e.test_monitor import PROMETHEUS, Monitoring, roots
-from tests.eventually import eventually, true_soon
-from tests.server import Server, free_port, http
+from tests.support.artifacts import emptied
+from tests.support.clients import Client, Load
+from tests.support.eventually import eventually, true_soon
+from tests.support.monitoring import PROMETHEUS, Monitoring, roots
+from tests.support.server import Server, free_port, http
 
 pytestmark = [
     pytest.mark.e2e,

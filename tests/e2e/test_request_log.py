@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from seaway.cli import main
-from tests.clients import Client, examples, failure
-from tests.e2e.conftest import Store
-from tests.eventually import eventually, true_soon
 from tests.models.cache import Models
-from tests.server import Server, config_text
+from tests.support.clients import Client, examples, failure
+from tests.support.eventually import eventually, true_soon
+from tests.support.server import Server, config_text
+from tests.support.store import Store
 
 if TYPE_CHECKING:
     from tensorflow_serving.apis import prediction_log_pb2

@@ -24,12 +24,12 @@ from seaway.cli import main
 from seaway.proof.warmup import WARMUP_FILE
 from seaway.request_log.entry import Entry
 from seaway.request_log.reading import read_entries
-from tests.clients import Client, examples
-from tests.e2e.conftest import Store
-from tests.eventually import eventually, true_soon
 from tests.models.cache import Models
-from tests.object_store import BUCKET, ObjectStore
-from tests.server import Server, http
+from tests.support.clients import Client, examples
+from tests.support.eventually import eventually, true_soon
+from tests.support.object_store import BUCKET, ObjectStore
+from tests.support.server import Server, http
+from tests.support.store import Store
 
 pytestmark = pytest.mark.e2e
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.clients import Client
-from tests.e2e.conftest import Store
-from tests.eventually import eventually
 from tests.models.cache import Models
-from tests.server import Answer, Server
+from tests.support.clients import Client
+from tests.support.eventually import eventually
+from tests.support.server import Answer, Server
+from tests.support.store import Store
 
 if TYPE_CHECKING:
     from tensorflow_serving.apis import regression_pb2

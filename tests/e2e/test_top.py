@@ -22,10 +22,10 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.clients import Client, Load
-from tests.eventually import eventually, true_soon
 from tests.models.cache import Models
-from tests.server import Server, free_port
+from tests.support.clients import Client, Load
+from tests.support.eventually import eventually, true_soon
+from tests.support.server import Server, free_port
 
 pytestmark = pytest.mark.e2e
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from tests.clients import Client, failure
-from tests.collector import Collector, Seen, over_grpc, over_http
-from tests.eventually import eventually
 from tests.models.cache import Models
-from tests.server import Server, free_port
+from tests.support.clients import Client, failure
+from tests.support.collector import Collector, Seen, over_grpc, over_http
+from tests.support.eventually import eventually
+from tests.support.server import Server, free_port
 
 pytestmark = pytest.mark.e2e
 

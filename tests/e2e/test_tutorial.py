@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ARTIFACTS
-from tests.walkthrough import Walk
+from tests.support.artifacts import ARTIFACTS
+from tests.support.walkthrough import Walk
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.walkthrough import blocks
+from tests.support.walkthrough import blocks
 
 ROOT = Path(__file__).parents[2]
 PAGES = [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.walkthrough import Block, Command, Walk, blocks, commands, matches
+from tests.support.walkthrough import Block, Command, Walk, blocks, commands, matches
 
 PAGE = """\
 # A page

@@ -19,7 +19,7 @@ from seaway.repository.policy import (
     next_actions,
 )
 from seaway.repository.states import ServableState, State, is_legal
-from tests.fakes import FakeClock, FakeExecutor, FakeLoaders, aspire
+from tests.support.fakes import FakeClock, FakeExecutor, FakeLoaders, aspire
 
 POLICIES = st.sampled_from([AvailabilityPreservingPolicy(), ResourcePreservingPolicy()])
 STATES = st.sampled_from([State.START, State.LOADING, State.AVAILABLE, State.UNLOADING, State.END])

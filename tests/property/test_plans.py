@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from seaway.deploy.desired import Desired
 from seaway.deploy.observed import Observed, ObservedIngress, ObservedMonitor, PublishedNow, Replica, State
 from seaway.deploy.reconcile import reconcile, teardown
-from tests.unit.deploy.simulated import SimulatedTarget, desired, monitor, published
+from tests.support.simulated_deployment import SimulatedTarget, desired, monitor, published
 
 SPECS = {image: desired(image=image).replica.digest for image in "ab"}
 desired_deployments = st.builds(

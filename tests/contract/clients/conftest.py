@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conformance.conftest import Subject, subject
-from tests.contract.clients.kits import KITS, Kit
+from tests.support.client_kits import KITS, Kit
+from tests.support.conformance.subject import Subject, subject
 
 __all__ = ["subject"]
 

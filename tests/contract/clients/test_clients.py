@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance import carriers
-from tests.conformance.cases import EXAMPLES, HTTP_STATUS, PREDICT, Error, Examples, Predict
-from tests.conformance.conftest import Subject
-from tests.conformance.test_table import check
-from tests.contract.clients.kits import KITS, Kit, SeawayClient
+from tests.support.client_kits import KITS, Kit, SeawayClient
+from tests.support.conformance import carriers
+from tests.support.conformance.cases import EXAMPLES, HTTP_STATUS, PREDICT, Error, Examples, Predict
+from tests.support.conformance.check import check
+from tests.support.conformance.subject import Subject
 
 pytestmark = pytest.mark.e2e
 

@@ -24,8 +24,8 @@ from seaway.errors import (
     SeawayError,
     Unavailable,
 )
-from tests.contract.clients.failing import CERTIFICATES, FailingGrpc, FailingRest
-from tests.eventually import eventually
+from tests.support.eventually import eventually
+from tests.support.failing_servers import CERTIFICATES, FailingGrpc, FailingRest
 
 Failing = FailingGrpc | FailingRest
 Ask = Callable[..., Any]

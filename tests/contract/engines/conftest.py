@@ -12,9 +12,9 @@ import pytest
 from seaway.engines import tensorflow
 from seaway.worker.launcher import WorkerLauncher
 from seaway.worker.process import LoadRequest, WorkerProcess
-from tests.contract.engines.kits import KITS, Kit
-from tests.integration.worker.channel import Channel
 from tests.models.cache import Models
+from tests.support.engine_kits import KITS, Kit
+from tests.support.worker_channel import Channel
 
 LOAD_LIMIT_S = 120.0
 Load = Callable[..., Channel]

@@ -12,8 +12,8 @@ import pytest
 
 from seaway.errors import FailedPrecondition
 from seaway.worker.protocol import Run, TensorHeader, decode_reply, encode_run
-from tests.contract.engines.kits import Kit
-from tests.integration.worker.channel import Channel, floats
+from tests.support.engine_kits import Kit
+from tests.support.worker_channel import Channel, floats
 
 pytestmark = pytest.mark.e2e
 

@@ -17,7 +17,7 @@ from seaway.serving.trial.limits import Limits
 from seaway.serving.trial.outcome import Spec, Tried
 from seaway.serving.trial.supervisor import run_trial
 from seaway.settings.batching_parameters import OFF
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 OPTIONS = LoadOptions("onnx", EngineOptions(), "", (), b"\xff", (), 1, 1, 1, 1.0, 1.0, 1)
 SPEC = Spec("m", 1, "/nowhere", OPTIONS, OPTIONS, OFF, False, 1.15, 0.1)

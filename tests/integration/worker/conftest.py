@@ -12,8 +12,8 @@ import pytest
 from seaway.engines import tensorflow
 from seaway.worker.launcher import WorkerLauncher
 from seaway.worker.process import LoadRequest, WorkerProcess
-from tests.integration.worker.channel import Channel
 from tests.models.cache import Models
+from tests.support.worker_channel import Channel
 
 LOAD_LIMIT_S = 120.0
 

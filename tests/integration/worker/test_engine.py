@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from seaway.worker.protocol import FLAG_INPUTS_RETAINED, DType, Run, TensorHeader, encode_run
-from tests.integration.worker.channel import NUMPY, Channel, Typed, floats
+from tests.support.worker_channel import NUMPY, Channel, Typed, floats
 
 pytestmark = pytest.mark.e2e
 

@@ -22,9 +22,9 @@ from seaway.worker import control
 from seaway.worker.control import LoadRequest
 from seaway.worker.launcher import WorkerLauncher
 from seaway.worker.process import WorkerProcess
-from tests.eventually import eventually, true_soon
-from tests.integration.worker.channel import Channel, floats
 from tests.models.cache import Models
+from tests.support.eventually import eventually, true_soon
+from tests.support.worker_channel import Channel, floats
 
 pytestmark = pytest.mark.e2e
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from seaway.bench.comparison import Pair, Ratio, ratios, verdict
-from tests.unit.bench.made import measured
+from tests.support.bench_results import measured
 
 
 def test_ratios_are_taken_pair_by_pair() -> None:

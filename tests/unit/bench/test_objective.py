@@ -8,7 +8,7 @@ import pytest
 
 from seaway.bench.objective import Bound, parse_objective, violations
 from seaway.errors import InvalidArgument
-from tests.unit.bench.made import measured
+from tests.support.bench_results import measured
 
 
 def test_an_objective_is_one_bound_or_several() -> None:

@@ -16,7 +16,7 @@ from seaway.bench.report import Comparison, Report, Result, as_json
 from seaway.bench.run import SearchRun, TrialRun
 from seaway.bench.search import Found, NotFound
 from seaway.bench.table import render, time_of
-from tests.unit.bench.made import measured
+from tests.support.bench_results import measured
 
 FACTS = {"server": "grpc://127.0.0.1:8500", "model": "<m&m>"}
 FAILING = {"failed": 7, "failures": {"grpc 14": 6, "connection": 1}, "first_failure": "busy <now>"}

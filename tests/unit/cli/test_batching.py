@@ -8,7 +8,7 @@ import pytest
 
 from seaway.cli.batching import parameters_line
 from seaway.cli.main import run
-from tests.unit.cli.conftest import FakeRest
+from tests.support.fake_rest import FakeRest
 
 PARAMETERS = {
     "enabled": True,

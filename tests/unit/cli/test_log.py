@@ -14,7 +14,7 @@ from seaway.proof.passport import PASSPORT_FILE, Examples, Passport, read_passpo
 from seaway.proof.replay import recorded_answers
 from seaway.proof.warmup import WARMUP_FILE, read_warmup_records
 from seaway.protos.tfrecord import write_tfrecords
-from tests.unit.request_log.made import EXAMPLES, asked, tfrecord
+from tests.support.request_log_files import EXAMPLES, asked, tfrecord
 
 
 def logged(path: Path, *values: float) -> Path:

@@ -11,7 +11,7 @@ import pytest
 from seaway.cli.acting import ElsewhereActions
 from seaway.cli.looking import Asked, looking, told_once
 from seaway.errors import FailedPrecondition, InvalidArgument, Unavailable
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from seaway.cli.main import run
 from seaway.cli.models import size
-from tests.unit.cli.conftest import FakeRest
+from tests.support.fake_rest import FakeRest
 
 LISTING = {
     "models": [

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from seaway.cli.main import run
-from tests.unit.cli.conftest import FakeRest
+from tests.support.fake_rest import FakeRest
 
 ID = "000102030405060708090a0b0c0d0e0f"
 FAILED = {

@@ -16,7 +16,7 @@ from seaway.cli.predict_output import csv_text, form_of, printed, written
 from seaway.cli.predict_values import Columns, ImageOptions, image_form, named_values, read_input, table_values
 from seaway.client.signature import Signature, TensorSpec
 from seaway.errors import InvalidArgument
-from tests.unit.cli.conftest import FakeRest
+from tests.support.fake_rest import FakeRest
 
 HALF = {
     "metadata": {

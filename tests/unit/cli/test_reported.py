@@ -13,8 +13,8 @@ from seaway.deploy.history import Entry
 from seaway.deploy.state import StateDirectory
 from seaway.errors import Unavailable
 from seaway.fleet.report import DIRECTORY, Report
-from tests.fakes import FakeClock
-from tests.unit.deploy.simulated import desired
+from tests.support.fakes import FakeClock
+from tests.support.simulated_deployment import desired
 
 
 def write(state: Path, report: Report) -> None:

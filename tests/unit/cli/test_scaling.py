@@ -12,7 +12,7 @@ from seaway.cli.deploy.scaling import LOCK, alone, autoscaler, check, keep_scali
 from seaway.deploy.deployment import Deployment
 from seaway.deploy.description.schema import Autoscale
 from seaway.errors import Aborted, InvalidArgument
-from tests.unit.deploy.test_deployment import World
+from tests.support.deployment_world import World
 
 
 def scaled(directory: Path, **settings: object) -> tuple[World, Deployment]:

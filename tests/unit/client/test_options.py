@@ -19,7 +19,7 @@ from seaway.client.runtime import BlockingRuntime, finish
 from seaway.client.signature import Signature, TensorSpec
 from seaway.client.stub import Origin, class_name, identifier, module_text
 from seaway.errors import Internal, InvalidArgument
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 
 def test_keywords_of_a_client_are_the_fields_of_its_options() -> None:

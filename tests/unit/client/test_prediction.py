@@ -21,7 +21,7 @@ from seaway.client.tensor_decoding import tensor
 from seaway.client.tensor_encoding import tensor_parts
 from seaway.errors import Aborted, InvalidArgument, NotFound, Unavailable, Unimplemented
 from seaway.protos import message
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 FLOAT, INT32 = 1, 3
 Respond = Callable[[str, Any], bytes]

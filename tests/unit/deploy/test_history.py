@@ -12,7 +12,7 @@ from seaway.deploy.desired import Desired
 from seaway.deploy.history import Entry, Outcome, begin, complete, newest_done, previous_deployment, read
 from seaway.deploy.state import StateDirectory
 from seaway.errors import DataLoss
-from tests.unit.deploy.simulated import desired
+from tests.support.simulated_deployment import desired
 
 
 def entry(id_: int = 0, outcome: Outcome = "done", wanted: Desired | None = None) -> Entry:

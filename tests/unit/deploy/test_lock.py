@@ -14,7 +14,7 @@ from seaway.deploy import lock
 from seaway.deploy.lock import Holder, held, is_left_behind, this_process, waits_for
 from seaway.deploy.state import StateDirectory
 from seaway.errors import Aborted
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 HOLDER = Holder("id", "ann@desk", "desk", 1234, 5.0, "deploy", 100.0, 160.0)
 

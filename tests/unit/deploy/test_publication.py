@@ -11,8 +11,8 @@ from seaway.deploy.publication import publish, published_now, read_generation, w
 from seaway.deploy.state import StateDirectory
 from seaway.errors import Aborted, DataLoss, DeadlineExceeded, FailedPrecondition
 from seaway.fleet.report import ModelReport, Report, VersionReport
-from tests.fakes import FakeClock
-from tests.unit.deploy.simulated import published
+from tests.support.fakes import FakeClock
+from tests.support.simulated_deployment import published
 
 
 class Fleet:

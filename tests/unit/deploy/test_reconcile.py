@@ -10,7 +10,7 @@ from seaway.deploy.observed import Observed, ObservedIngress, ObservedMonitor, P
 from seaway.deploy.operations import Publish
 from seaway.deploy.reconcile import must_load, reconcile, teardown
 from seaway.fleet.published import Published, PublishedModel, Traffic
-from tests.unit.deploy.simulated import desired, monitor, published
+from tests.support.simulated_deployment import desired, monitor, published
 
 A, B = desired(image="a").replica.digest, desired(image="b").replica.digest
 INGRESS = ObservedIngress(desired().ingress.digest)

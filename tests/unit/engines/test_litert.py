@@ -15,8 +15,8 @@ from seaway.engines.litert_rows import is_of_one_row
 from seaway.engines.signatures import DEFAULT, Signature, TensorSpec, read
 from seaway.errors import DataLoss, FailedPrecondition, Internal, InvalidArgument, SeawayError, Unimplemented
 from seaway.protos import message
-from tests.contract.engines.kits import KITS
 from tests.models.cache import Models
+from tests.support.engine_kits import KITS
 
 pytestmark = pytest.mark.e2e  # the models have to be built
 

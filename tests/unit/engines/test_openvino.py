@@ -12,8 +12,8 @@ import pytest
 from seaway.engines.engine import EngineOptions
 from seaway.engines.signatures import DEFAULT
 from seaway.errors import InvalidArgument, SeawayError
-from tests.contract.engines.kits import KITS
 from tests.models.cache import Models
+from tests.support.engine_kits import KITS
 
 pytestmark = pytest.mark.e2e  # the package takes a while, and the models have to be built
 

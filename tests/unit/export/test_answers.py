@@ -9,7 +9,7 @@ from seaway.export.answers import Contrast, contrast, contrasts
 from seaway.proof.replay import recorded_answers
 from seaway.protos import message
 from seaway.protos.tensors import put_array
-from tests.unit.proof.recorded import answering, doubled
+from tests.support.recorded_examples import answering, doubled
 
 
 def tensor(*values: object, dtype: str = "float32") -> object:

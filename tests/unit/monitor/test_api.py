@@ -15,7 +15,7 @@ from seaway.monitor.point import Kind, Point, Sample, Series
 from seaway.monitor.store.store import Event, Store
 from seaway.monitor.target import TargetStatus
 from seaway.monitor.view import AlertState, AlertStatus, Delivery
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 
 class Seen:

@@ -20,7 +20,7 @@ from seaway.monitor.notify.message import Notice
 from seaway.monitor.query.evaluate import query, rows
 from seaway.monitor.target import Target
 from seaway.monitor.view import AlertState
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 DOWN = Rule("Down", "up == 0", for_s=20.0, severity="page", summary="{{ $labels.instance }} is down")
 

@@ -10,7 +10,7 @@ import pytest
 from seaway.errors import DataLoss
 from seaway.proof.agreement import TOLERANCES
 from seaway.proof.passport import PASSPORT_FILE, Feature, Statistics, read_passport, write_passport
-from tests.unit.proof.recorded import passport
+from tests.support.recorded_examples import passport
 
 
 def test_a_passport_comes_back_as_it_was_written(tmp_path: Path) -> None:

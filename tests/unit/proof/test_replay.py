@@ -8,7 +8,7 @@ import pytest
 from seaway.errors import DataLoss, FailedPrecondition, InvalidArgument
 from seaway.proof.agreement import Tolerance
 from seaway.proof.replay import check_complete, recorded_answers, replay
-from tests.unit.proof.recorded import answering, doubled, passport, record
+from tests.support.recorded_examples import answering, doubled, passport, record
 
 
 def test_records_without_an_answer_and_of_other_calls_do_not_count() -> None:

@@ -11,7 +11,7 @@ from seaway.engines.engine import Array
 from seaway.errors import InvalidArgument
 from seaway.protos import message
 from seaway.protos.tensors import ELEMENT_TYPES, array_of, proto_of, put_array, put_values, tensor_of
-from tests.unit.request_log.made import tensor
+from tests.support.request_log_files import tensor
 
 FLOATS = ("float16", "float32", "float64", "complex64", "complex128", "bool")
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")

@@ -11,7 +11,7 @@ import pytest
 from seaway import errors
 from seaway.repository.config_file import ConfigFilePoller
 from seaway.settings.model_config import ModelList, read_model_config_file
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 ONE = 'model_config_list { config { name: "a" base_path: "/m/a" model_platform: "tensorflow" } }'
 TWO = ONE[:-1] + 'config { name: "b" base_path: "/m/b" model_platform: "tensorflow" } }'

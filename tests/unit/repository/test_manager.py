@@ -14,7 +14,7 @@ from seaway.repository.options import ManagerOptions, RetryOptions
 from seaway.repository.policy import AspiredVersionPolicy, AvailabilityPreservingPolicy, ResourcePreservingPolicy
 from seaway.repository.source import AspiredVersion
 from seaway.repository.states import ServableState, State
-from tests.fakes import FakeClock, FakeExecutor, FakeLoader, FakeLoaders, HangingLoader, aspire, aspired
+from tests.support.fakes import FakeClock, FakeExecutor, FakeLoader, FakeLoaders, HangingLoader, aspire, aspired
 
 START, LOADING, AVAILABLE, UNLOADING, END = State.START, State.LOADING, State.AVAILABLE, State.UNLOADING, State.END
 

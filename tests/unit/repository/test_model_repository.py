@@ -20,7 +20,7 @@ from seaway.repository.snapshot import RepositoryView
 from seaway.repository.source import AspiredVersion
 from seaway.repository.states import State
 from seaway.settings.model_config import EntryProblem, ModelConfig, ModelList
-from tests.fakes import FakeClock, FakeExecutor, FakeLoaders, FakeSource, HangingLoader, model_config
+from tests.support.fakes import FakeClock, FakeExecutor, FakeLoaders, FakeSource, HangingLoader, model_config
 
 A, B = model_config("a"), model_config("b")
 

@@ -8,7 +8,7 @@ from seaway.repository.options import ManagerOptions
 from seaway.repository.places import free_places, next_due_s
 from seaway.repository.record import Record
 from seaway.repository.states import State
-from tests.fakes import aspired
+from tests.support.fakes import aspired
 
 
 @pytest.mark.parametrize(

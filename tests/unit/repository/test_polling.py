@@ -11,7 +11,7 @@ from seaway.repository.options import SourceOptions
 from seaway.repository.polling import Poller
 from seaway.repository.source import Look
 from seaway.settings.model_config import LatestVersions, ModelConfig
-from tests.fakes import FakeClock, FakeExecutor, FakeSource, model_config
+from tests.support.fakes import FakeClock, FakeExecutor, FakeSource, model_config
 
 
 class World:

@@ -9,7 +9,7 @@ from seaway.repository.reload import ChangeKind, plan_reload, reload_error
 from seaway.repository.servable_state_monitor import Outcome, Progress
 from seaway.repository.snapshot import ModelSnapshot, ModelView
 from seaway.settings.model_config import EntryProblem, LatestVersions, ModelConfig, ModelList
-from tests.fakes import model_config
+from tests.support.fakes import model_config
 
 A, B, C = model_config("a"), model_config("b"), model_config("c")
 B_TWO = model_config("b", version_policy=LatestVersions(2))

@@ -11,7 +11,7 @@ from seaway.repository.routes import routes_json
 from seaway.repository.snapshot import ModelSnapshot, ModelView, VersionSnapshot
 from seaway.repository.states import ServableState, State
 from seaway.settings.model_config import RequestLog
-from tests.fakes import model_config
+from tests.support.fakes import model_config
 
 
 def view(name: str, *states: ServableState, **labels: int) -> ModelView:

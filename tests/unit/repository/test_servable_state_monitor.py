@@ -10,7 +10,7 @@ from seaway.repository.servable_state_monitor import Progress, ServableStateMoni
 from seaway.repository.snapshot import ModelSnapshot, ModelView, VersionSnapshot
 from seaway.repository.states import ServableState, State
 from seaway.settings.model_config import ModelConfig
-from tests.fakes import FakeClock, model_config
+from tests.support.fakes import FakeClock, model_config
 
 CONFIG = model_config("m")
 

@@ -9,7 +9,7 @@ import pytest
 from seaway.errors import FailedPrecondition
 from seaway.request_log.entry import Entry, record_of
 from seaway.request_log.examples import example_records
-from tests.unit.request_log.made import EXAMPLES, asked
+from tests.support.request_log_files import EXAMPLES, asked
 
 
 def placed(*entries: Entry) -> Iterable[tuple[str, bytes]]:

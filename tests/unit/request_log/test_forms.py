@@ -16,7 +16,7 @@ from seaway.request_log.entry import Entry, entry_of, record_of
 from seaway.request_log.jsonl import line_of, shortest
 from seaway.request_log.reading import read_records
 from seaway.request_log.writing import FORMS, Form, write_log
-from tests.unit.request_log.made import EXAMPLES, asked, predicted, tensor
+from tests.support.request_log_files import EXAMPLES, asked, predicted, tensor
 
 EVERY = [*(predicted(dtype) for dtype in ELEMENT_TYPES), *EXAMPLES, predicted("int64", output_filter=("y",))]
 

@@ -15,8 +15,8 @@ from seaway.request_log.shipper import Orders, Shipper
 from seaway.request_log.spool import SPOOL, claim
 from seaway.request_log.uploader import Uploader
 from seaway.request_log.writing import Form
-from tests.fakes import FakeClock
-from tests.unit.request_log.made import asked, tfrecord
+from tests.support.fakes import FakeClock
+from tests.support.request_log_files import asked, tfrecord
 
 NAME = "m-20260131T235959Z-7-{}.{}"
 URL = "s3://bucket/log/m"

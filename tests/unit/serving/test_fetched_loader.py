@@ -18,7 +18,7 @@ from seaway.serving.store_metrics import StoreMetrics
 from seaway.settings.model_config import ModelConfig
 from seaway.stores.cache import Cache
 from seaway.stores.tree import StoredFile, Tree
-from tests.fakes import FakeLoaders
+from tests.support.fakes import FakeLoaders
 
 TREE = Tree("s3://b/m/1", (StoredFile("saved_model.pb", 5, "t"),))
 LIMIT_S = 30.0

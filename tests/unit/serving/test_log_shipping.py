@@ -16,8 +16,8 @@ from seaway.serving.log_shipping import LogShipping, log_directory, log_shipping
 from seaway.settings.follow import Follow
 from seaway.settings.request_log import RequestLog
 from seaway.settings.server import ServerSettings
-from tests.fakes import FakeClock
-from tests.unit.request_log.made import asked, tfrecord
+from tests.support.fakes import FakeClock
+from tests.support.request_log_files import asked, tfrecord
 
 
 class FakePlane:

@@ -12,7 +12,7 @@ from seaway.proof.passport import PASSPORT_FILE
 from seaway.proof.warmup import WARMUP_FILE
 from seaway.serving.proving import prove
 from seaway.settings.models import Proof
-from tests.unit.proof.recorded import answering, doubled, record, version
+from tests.support.recorded_examples import answering, doubled, record, version
 
 RIGHT, WRONG = answering(2.0), answering(3.0)
 

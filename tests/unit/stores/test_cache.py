@@ -15,7 +15,7 @@ from seaway.clock import SystemClock
 from seaway.stores.cache import Cache, Lease
 from seaway.stores.lock import try_lock
 from seaway.stores.tree import Checksum, StoredFile, Tree
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 LONG_S = 60.0
 

@@ -14,8 +14,8 @@ from seaway import errors
 from seaway.stores.checksum import wrong_content
 from seaway.stores.fetch import Fetch, FetchOptions, progress_text
 from seaway.stores.tree import StoredFile, Tree, stored_file
-from tests.fakes import FakeClock
-from tests.unit.stores.fakes import FakeStore
+from tests.support.fake_stores import FakeStore
+from tests.support.fakes import FakeClock
 
 GRAPH, SHARD = "saved_model.pb", "variables/data"
 

@@ -24,7 +24,7 @@ from seaway.worker.protocol import (
     decode_reply,
     encode_run,
 )
-from tests.integration.worker.channel import NUMPY, Channel, floats
+from tests.support.worker_channel import NUMPY, Channel, floats
 
 INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL = 3, 5, 8, 12, 13
 

@@ -23,7 +23,7 @@ from seaway.worker.protocol import (
     encode_run,
     encode_strings,
 )
-from tests.unit.worker import golden_frames as golden
+from tests.support import golden_frames as golden
 
 U64 = st.integers(0, 2**64 - 1)
 U16 = st.integers(0, 2**16 - 1)

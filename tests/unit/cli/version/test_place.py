@@ -14,8 +14,8 @@ from seaway.cli.version.place import inspected, newest, to_load, to_read
 from seaway.errors import DataLoss, NotFound
 from seaway.proof.passport import PASSPORT_FILE
 from seaway.stores.tree import StoredFile
-from tests.unit.export.inspection.test_version import ALL, saved_model
-from tests.unit.proof.recorded import doubled, version
+from tests.support.recorded_examples import doubled, version
+from tests.support.saved_models import ALL, saved_model
 
 URL = "memory://models/m"
 SHARD = "variables/variables.data-00000-of-00001"

@@ -14,7 +14,7 @@ from seaway.deploy.autoscale.sample import Sample, answered, sample
 from seaway.deploy.description.schema import Autoscale
 from seaway.deploy.measurements import Firing
 from seaway.fleet.report import Report, Series
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 SETTINGS = Autoscale(min=1, max=10, target=8.0, up_window_s=15, down_window_s=60)
 

@@ -17,7 +17,7 @@ from seaway.deploy.state import StateDirectory
 from seaway.errors import Aborted, FailedPrecondition, Unavailable
 from seaway.fleet.published import PublishedModel, Traffic
 from seaway.fleet.report import Comparison, Report, Series
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 SETTINGS = Rollout(shadow=1.0, shadow_s=10, canary=[0.5], stage_s=10, bake_s=10, min_samples=50, patience_s=100)
 

@@ -13,7 +13,7 @@ from seaway.deploy.desired import Desired
 from seaway.deploy.targets.docker.settings import replica_settings
 from seaway.deploy.targets.kubernetes.manifests import manifests
 from seaway.deploy.targets.swarm.objects import wanted
-from tests.unit.deploy.targets.kubernetes.made import everything
+from tests.support.kubernetes_objects import everything
 
 URL = "s3://bucket/models"
 

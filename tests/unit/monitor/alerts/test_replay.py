@@ -13,7 +13,7 @@ from seaway.monitor.alerts.replay import Firing, held, replay
 from seaway.monitor.alerts.rule import Rule
 from seaway.monitor.point import Kind, Series
 from seaway.monitor.store.store import Store
-from tests.unit.monitor.alerts.samples import DEPTH, recorded
+from tests.support.alert_samples import DEPTH, recorded
 
 BEGIN = 1_700_000_100_000
 DEEP = Rule("Deep", "depth > 5", for_s=60.0, keep_s=0.0, summary="{{ $labels.model }} is deep")

@@ -14,7 +14,7 @@ from seaway.cli.alerts import alerts, checked_times, lasting
 from seaway.errors import InvalidArgument, NotFound
 from seaway.monitor.point import Kind, Point, Sample, Series
 from seaway.monitor.store.store import Store
-from tests.unit.monitor.alerts.samples import DOWN, RULES, UP, described, fires, recorded, written
+from tests.support.alert_samples import DOWN, RULES, UP, described, fires, recorded, written
 
 
 def ran(*arguments: str | Path) -> Any:

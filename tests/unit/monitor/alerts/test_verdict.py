@@ -12,7 +12,7 @@ import yaml
 
 from seaway.errors import InvalidArgument
 from seaway.monitor.alerts.verdict import run_file
-from tests.unit.monitor.alerts.samples import DOWN, RULES, UP, described, fires, written
+from tests.support.alert_samples import DOWN, RULES, UP, described, fires, written
 
 PROMTOOL = shutil.which("promtool")
 needs_promtool = pytest.mark.skipif(

@@ -10,7 +10,7 @@ from seaway.errors import Unavailable
 from seaway.monitor.collect.collector import Collector, Look
 from seaway.monitor.collect.presence import MOST_SERIES
 from seaway.monitor.target import Target
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 A, B = Target("a:1", "http://a:1/m"), Target("b:1", "http://b:1/m", (("zone", "x"),))
 

@@ -14,8 +14,7 @@ from seaway.monitor.notify.channels import AppriseChannel, Channel, WebhookChann
 from seaway.monitor.notify.message import render
 from seaway.monitor.notify.secret_url import hidden, scrubbed
 from seaway.settings.secret import Secret
-
-from .samples import HOSTILE, http_server, notice
+from tests.support.notification_samples import HOSTILE, http_server, notice
 
 # Apprise loads all of its services at the first address, and with them packages that are not ours.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")

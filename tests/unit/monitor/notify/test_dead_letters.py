@@ -10,8 +10,7 @@ import pytest
 
 from seaway.errors import FailedPrecondition, InvalidArgument
 from seaway.monitor.notify.dead_letters import DeadLetter, DeadLetters, Delivery
-
-from .samples import HOSTILE, notice
+from tests.support.notification_samples import HOSTILE, notice
 
 
 def letter(name: str, **fields: object) -> DeadLetter:

@@ -16,10 +16,9 @@ from seaway.monitor.notify.dead_letters import DeadLetters
 from seaway.monitor.notify.decision import RetryPolicy
 from seaway.monitor.notify.delivery import RECORDS_KEPT, Deliveries
 from seaway.settings.secret import Secret
-from tests.eventually import true_soon
-from tests.fakes import FakeClock
-
-from .samples import ScriptedChannel, http_server, notice, unavailable
+from tests.support.eventually import true_soon
+from tests.support.fakes import FakeClock
+from tests.support.notification_samples import ScriptedChannel, http_server, notice, unavailable
 
 POLICY = RetryPolicy(max_tries=4, first_s=2.0, longest_s=10.0)
 

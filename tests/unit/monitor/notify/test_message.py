@@ -10,8 +10,7 @@ import pytest
 from seaway.errors import InvalidArgument
 from seaway.monitor.notify import message
 from seaway.monitor.notify.message import Templates, render, safe, webhook_json
-
-from .samples import HOSTILE, notice
+from tests.support.notification_samples import HOSTILE, notice
 
 
 def test_a_group_is_told_with_the_worst_first() -> None:

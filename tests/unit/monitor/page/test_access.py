@@ -8,7 +8,7 @@ from seaway.monitor.page import access
 from seaway.monitor.page.access import Access
 from seaway.monitor.page.acting import whole_number
 from seaway.monitor.page.app import local
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 
 def test_the_password_opens_a_session_that_ends() -> None:

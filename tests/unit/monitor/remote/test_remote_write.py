@@ -13,7 +13,7 @@ from seaway.monitor.collect.exposition import Exposition
 from seaway.monitor.remote.message import message
 from seaway.monitor.remote.receiver import Answer
 from seaway.monitor.remote.remote_write import BATCH_SERIES, RemoteWrite
-from tests.eventually import true_soon
+from tests.support.eventually import true_soon
 
 OWN = (("instance", "here"), ("job", "seaway-monitor"))
 

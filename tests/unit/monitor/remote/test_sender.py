@@ -11,7 +11,7 @@ import pytest
 from seaway.monitor.remote.line import Batch, Line
 from seaway.monitor.remote.receiver import Answer
 from seaway.monitor.remote.sender import Sender
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 AWAY, REFUSED, FINE = Answer(503, "503 Service Unavailable"), Answer(400, "400 out of order"), Answer(204)
 

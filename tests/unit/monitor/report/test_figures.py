@@ -12,7 +12,7 @@ from seaway.errors import InvalidArgument, NotFound
 from seaway.monitor.report.asked import Asked, Latency
 from seaway.monitor.report.figures import Figures, figures
 from seaway.monitor.store.store import Store
-from tests.unit.monitor.report.samples import BEGIN_S, HOUR_S, filled, minute
+from tests.support.report_samples import BEGIN_S, HOUR_S, filled, minute
 
 END_MS = (BEGIN_S + 2 * HOUR_S) * 1000
 ASKED = Asked("m", END_MS - HOUR_S * 1000, END_MS, 0.99, Latency(0.2, 0.9))

@@ -13,7 +13,7 @@ from seaway.monitor.report.asked import Asked, Latency
 from seaway.monitor.report.figures import Figures, figures
 from seaway.monitor.report.page import attained, change, page
 from seaway.monitor.store.store import Event
-from tests.unit.monitor.report.samples import BEGIN_S, HOSTILE, filled, minute
+from tests.support.report_samples import BEGIN_S, HOSTILE, filled, minute
 
 TAGS = re.compile(
     "html|head|meta|title|style|body|h[123]|p|section|div|b|span|figure|svg|rect|path|text|table|thead|tbody|tr|th|td|ul|li"

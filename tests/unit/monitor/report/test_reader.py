@@ -9,7 +9,7 @@ import pytest
 
 from seaway.monitor.report.reader import Reader
 from seaway.monitor.store.store import Store
-from tests.unit.monitor.report.samples import BEGIN_S
+from tests.support.report_samples import BEGIN_S
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 END_MS = BEGIN_S * 1000

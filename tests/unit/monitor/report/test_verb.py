@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from seaway.cli.report import default_name, parse_latency, report, span
 from seaway.errors import FailedPrecondition, InvalidArgument, NotFound
-from tests.unit.monitor.report.samples import HOSTILE, filled
+from tests.support.report_samples import HOSTILE, filled
 
 
 @pytest.fixture

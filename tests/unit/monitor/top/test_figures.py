@@ -12,8 +12,18 @@ from seaway.monitor.store.store import Store
 from seaway.monitor.target import TargetStatus
 from seaway.monitor.top.figures import view
 from seaway.monitor.top.view import View, ordered
-
-from .described import BOUNDS, WINDOW, at, counter, histogram, is_up, replica, status, stored, value
+from tests.support.described_servers import (
+    BOUNDS,
+    WINDOW,
+    at,
+    counter,
+    histogram,
+    is_up,
+    replica,
+    status,
+    stored,
+    value,
+)
 
 See = Callable[..., View]
 

@@ -17,7 +17,7 @@ from seaway.monitor.target import Target
 from seaway.monitor.top.screen import Wish
 from seaway.monitor.top.show import after_two_looks, as_json, pressed
 from seaway.monitor.top.watch import Watch
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 TEXT = """# TYPE seaway_requests_total counter
 seaway_requests_total{{api="grpc",code="OK",model="m",signature="s",version="1"}} {total}

@@ -15,7 +15,7 @@ from seaway.repository.options import SourceOptions
 from seaway.repository.source import Look
 from seaway.repository.sources.file_system import FileSystemSource
 from seaway.settings.model_config import AllVersions, LatestVersions, ModelConfig, SpecificVersions, VersionPolicy
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 HOUR_S = 3600.0
 LATEST = LatestVersions()

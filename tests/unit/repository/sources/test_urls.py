@@ -16,7 +16,7 @@ from seaway.repository.sources.urls import AnySource, Depot, UrlSource, pause_s,
 from seaway.settings.model_config import AllVersions, ModelConfig
 from seaway.stores.listings import Listings
 from seaway.stores.tree import StoredFile
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 URL = "s3://bucket/m"
 GRAPH = ("saved_model.pb",)

@@ -14,7 +14,7 @@ from seaway.serving.follow.decision import DecisionFile
 from seaway.serving.follow.follower import Follower, Hands
 from seaway.serving.follow.model_configs import Places
 from seaway.settings.model_config import ModelList
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 
 class World:

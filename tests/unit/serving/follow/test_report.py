@@ -16,7 +16,7 @@ from seaway.repository.states import ServableState, State
 from seaway.serving.follow.follower import Followed
 from seaway.serving.follow.report import Reporter, ReportFile, Sources, used
 from seaway.serving.follow.standing import Standing
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 MEASURED = {
     "in_flight": 3,

@@ -28,7 +28,7 @@ from seaway.settings.batching import Batching
 from seaway.settings.batching_parameters import OFF
 from seaway.settings.model_config import ModelConfig
 from seaway.settings.trials import Trials
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 OPTIONS = LoadOptions("auto", EngineOptions(), "lib.so", ("serve",), b"", (), 2, 1 << 20, 10, 60.0, 5.0, 1)
 USABLE = frozenset({"tensorflow", "openvino"})

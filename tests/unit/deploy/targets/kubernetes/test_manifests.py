@@ -10,31 +10,19 @@ import kubernetes_validate
 import pytest
 from msgspec import structs
 
-from seaway.deploy.desired import ClusterSpec, Desired, GpuRequest, SecretRef
-from seaway.deploy.targets.kubernetes.manifests import cluster_of, manifests
+from seaway.deploy.desired import ClusterSpec, SecretRef
+from seaway.deploy.targets.kubernetes.manifests import manifests
 from seaway.deploy.targets.kubernetes.pod import Manifest
 from seaway.deploy.targets.kubernetes.pods import trouble
 from seaway.deploy.targets.kubernetes.render import render
 from seaway.fleet.published import PublishedLog
-from tests.unit.deploy.targets.kubernetes.made import MONITOR, desired, everything
+from tests.support.kubernetes_deployments import DEPLOYMENTS
+from tests.support.kubernetes_objects import MONITOR, desired, everything
 
 GOLDEN = Path(__file__).parents[4] / "golden" / "deploy" / "kubernetes"
 VERSIONS = ("1.30", "1.32", "1.34", "1.36", "1.37")
 CUSTOM = {"ServiceMonitor", "GRPCRoute", "HTTPRoute"}
 """Kinds of other projects, for which there are no schemas here."""
-
-
-def by_ingress() -> Desired:
-    cluster = structs.replace(cluster_of(everything()), expose="ingress", ingress_class="nginx", metric="cpu")
-    return structs.replace(everything(), cluster=cluster)
-
-
-def by_mig() -> Desired:
-    gpu = GpuRequest(mig="1g.10gb")
-    return structs.replace(desired(), replica=structs.replace(desired().replica, gpu=gpu))
-
-
-DEPLOYMENTS = {"least": desired(), "everything": everything(), "ingress": by_ingress(), "mig": by_mig()}
 
 
 @pytest.mark.parametrize("name", ["least", "everything", "ingress"])

@@ -13,12 +13,10 @@ from seaway.deploy.targets.kubernetes.plan import plan
 from seaway.deploy.targets.kubernetes.state import ClusterState
 from seaway.deploy.targets.kubernetes.target import KubernetesTarget
 from seaway.errors import FailedPrecondition
-from tests.unit.deploy.simulated import published
-from tests.unit.deploy.targets.kubernetes.cluster import FakeCluster
-from tests.unit.deploy.targets.kubernetes.made import desired
-from tests.unit.deploy.targets.kubernetes.test_target import DEPLOYMENT, PODS, carry_out, fake, target
-
-__all__ = ["fake", "target"]
+from tests.support.fake_cluster import FakeCluster
+from tests.support.kubernetes_objects import desired
+from tests.support.kubernetes_target import DEPLOYMENT, PODS, carry_out
+from tests.support.simulated_deployment import published
 
 SERVICE = "/api/v1/namespaces/models/services/digits"
 

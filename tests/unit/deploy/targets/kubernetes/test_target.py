@@ -2,85 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from msgspec import structs
 
-from seaway.deploy.desired import Desired
 from seaway.deploy.targets.kubernetes.api import Cluster
-from seaway.deploy.targets.kubernetes.plan import plan, teardown
+from seaway.deploy.targets.kubernetes.plan import teardown
 from seaway.deploy.targets.kubernetes.state import ClusterState
 from seaway.deploy.targets.kubernetes.target import KubernetesTarget
 from seaway.errors import AlreadyExists, FailedPrecondition, Unavailable
-from seaway.fleet.report import Report
 from seaway.settings.secret import Secret
-from tests.fakes import FakeClock
-from tests.unit.deploy.simulated import published
-from tests.unit.deploy.targets.kubernetes.cluster import FakeCluster, kubeconfig, serve
-from tests.unit.deploy.targets.kubernetes.made import desired
+from tests.support.fake_cluster import FakeCluster, kubeconfig
+from tests.support.kubernetes_objects import desired
+from tests.support.kubernetes_target import DEPLOYMENT, PODS, carry_out, pod, roll_out, target_with
+from tests.support.simulated_deployment import published
 
-PODS = "/api/v1/namespaces/models/pods"
-DEPLOYMENT = "/apis/apps/v1/namespaces/models/deployments/digits"
 TOKEN = "do-not-show"
-
-
-@pytest.fixture
-def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCluster]:
-    cluster = FakeCluster()
-    cluster.on_apply = lambda made: roll_out(cluster, made)
-    server, address = serve(cluster)
-    monkeypatch.setattr(
-        "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(kubeconfig(tmp_path, address))
-    )
-    yield cluster
-    server.shutdown()
-    server.server_close()
-
-
-def roll_out(cluster: FakeCluster, made: dict[str, Any]) -> None:
-    """What the Deployment controller would do: as many ready pods as wanted, which report what they follow."""
-    replicas = made.get("spec", {}).get("replicas", 0)
-    if made["kind"] == "Deployment":
-        for place in [place for place in cluster.objects if place.startswith(PODS)]:
-            del cluster.objects[place]
-        for number in range(replicas):
-            cluster.objects[f"{PODS}/digits-{number}"] = pod(f"digits-{number}")
-        counts = dict.fromkeys(("updatedReplicas", "availableReplicas", "replicas"), replicas)
-        made["status"] = {"observedGeneration": made["metadata"]["generation"], **counts}
-    if made["kind"] == "ConfigMap" and "published.json" in made.get("data", {}):
-        generation = msgspec.json.decode(made["data"]["published.json"])["generation"]
-        for place in [place for place in cluster.objects if place.startswith(PODS)]:
-            name = place.rpartition("/")[2]
-            report = Report(name, 1.0, 1.0, generation, applied=True, ready=True)
-            cluster.answers[f"{PODS}/{name}:8501/proxy/v1/report"] = msgspec.json.encode(report)
-
-
-def pod(name: str, **status: Any) -> dict[str, Any]:
-    ready = {"conditions": [{"type": "Ready", "status": "True"}], "podIP": "10.0.0.1"}
-    return {"metadata": {"name": name, "labels": {"seaway.project": "digits"}}, "status": ready | status}
-
-
-@pytest.fixture
-def target(fake: FakeCluster) -> KubernetesTarget:
-    return target_with({})
-
-
-def target_with(secrets: dict[str, Secret]) -> KubernetesTarget:
-    cluster = Cluster("", "models")
-    return KubernetesTarget("digits", cluster, ClusterState(cluster, "digits"), secrets, FakeClock())
-
-
-def carry_out(target: KubernetesTarget, wanted: Desired) -> list[str]:
-    observed = target.observe()
-    before = published(1) if observed.published is not None else None
-    made = plan(wanted, observed, before)
-    for step in made.steps:
-        target.apply(step.operation, lambda _: None)
-    return list(made.lines())
 
 
 def test_after_a_deploy_the_next_plan_is_empty_and_a_change_is_small(

@@ -17,7 +17,7 @@ from seaway.deploy.targets.process.layout import Layout
 from seaway.deploy.targets.process.replica import made_from, read_replica, read_replicas, write_replica
 from seaway.deploy.targets.process.target import judged
 from seaway.fleet.report import Report
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 LAYOUT = Layout("digits", Path("/srv/my models/.seaway/digits"))
 SPEC = ReplicaSpec("", "/srv/my models", str(LAYOUT.state), {"SEAWAY_ENGINE": "onnx"}, drain_timeout_s=30)

@@ -12,7 +12,7 @@ from seaway.deploy.targets.swarm.monitor import monitor_wanted
 from seaway.deploy.targets.swarm.objects import wanted
 from seaway.deploy.targets.swarm.plan import plan, teardown
 from seaway.fleet.published import Published
-from tests.unit.deploy.simulated import desired, monitor, published
+from tests.support.simulated_deployment import desired, monitor, published
 
 
 def carried_out(made: Plan, observed: Observed) -> Observed:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.server import clean_environment, free_port, http
+from tests.support.server import clean_environment, free_port, http
 
 COMMAND_LIMIT_S = 150.0
 

@@ -16,9 +16,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import classification_pb2, predict_pb2, regression_pb2
 
-from tests.clients import Client
-from tests.conformance.cases import Examples, Predict, Spec, Tensor
-from tests.server import Answer, http
+from tests.support.clients import Client
+from tests.support.conformance.cases import Examples, Predict, Spec, Tensor
+from tests.support.server import Answer, http
 
 NUMPY = {"bfloat16": ml_dtypes.bfloat16, "string": np.object_}
 TIMEOUT_S = 30.0

@@ -11,10 +11,10 @@ from typing import Any
 import urllib3
 import yaml
 
-from tests.cluster import network
-from tests.cluster.certificates import Authority, Pair
-from tests.cluster.programs import Program, run
-from tests.eventually import eventually, true_soon
+from tests.support.cluster import network
+from tests.support.cluster.certificates import Authority, Pair
+from tests.support.cluster.programs import Program, run
+from tests.support.eventually import eventually, true_soon
 
 ADMIN_GROUP = "system:masters"
 _API = f"https://{network.ADDRESS}:6443"

@@ -1,6 +1,6 @@
 """What the bytes in tests/golden/wire/ say: the values that both languages must read from them and write to them.
 
-`python -m tests.unit.worker.golden_frames` writes the files anew; do so only with a new version of the protocol, and
+`python -m tests.support.golden_frames` writes the files anew; do so only with a new version of the protocol, and
 change crates/wire/tests/golden.rs, which repeats these values in Rust, with it.
 """
 
@@ -18,7 +18,7 @@ from seaway.worker.protocol import (
     encode_strings,
 )
 
-DIRECTORY = Path(__file__).parents[2] / "golden" / "wire"
+DIRECTORY = Path(__file__).parents[1] / "golden" / "wire"
 
 RUN = Run(
     request_id=0x0102030405060708,

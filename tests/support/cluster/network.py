@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.cluster.programs import run
+from tests.support.cluster.programs import run
 
 NAME = "seaway-cluster"
 ADDRESS = "10.213.9.1"

@@ -17,7 +17,7 @@ import grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 
 @dataclass(frozen=True, slots=True)

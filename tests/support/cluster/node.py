@@ -12,10 +12,10 @@ from pathlib import Path
 
 import yaml
 
-from tests.cluster import network
-from tests.cluster.control_plane import ControlPlane, by_certificate
-from tests.cluster.programs import CNI_PLUGINS, Program, run
-from tests.eventually import true_soon
+from tests.support.cluster import network
+from tests.support.cluster.control_plane import ControlPlane, by_certificate
+from tests.support.cluster.programs import CNI_PLUGINS, Program, run
+from tests.support.eventually import true_soon
 
 NAME = "node-1"
 PAUSE_IMAGE = "seaway-test-pause:1"

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests import zstd_frame
+from tests.support import zstd_frame
 
 HALF = "/v1/models/half_plus_two"
 PREDICT = f"{HALF}:predict"

@@ -13,10 +13,10 @@ from typing import Any, Protocol
 
 from seaway.client import Answer, AsyncClient, Client, TensorSpec
 from seaway.errors import SeawayError
-from tests.clients import Client as OfficialClient
-from tests.conformance import carriers
-from tests.conformance.cases import Examples, Predict, Spec
-from tests.conformance.conftest import Subject
+from tests.support.clients import Client as OfficialClient
+from tests.support.conformance import carriers
+from tests.support.conformance.cases import Examples, Predict, Spec
+from tests.support.conformance.subject import Subject
 
 
 class Kit(Protocol):

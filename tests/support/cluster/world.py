@@ -13,16 +13,16 @@ from typing import Any
 import urllib3
 import yaml
 
-from tests.cluster.control_plane import ControlPlane
-from tests.cluster.network import network
-from tests.cluster.node import PAUSE_IMAGE, Node
-from tests.conftest import ARTIFACTS
-from tests.deployed import Deployed
-from tests.e2e.conftest import Store
-from tests.engine import Engine
-from tests.images import BROKEN, SEAWAY, SEAWAY_NEXT, add_seaway, derived
+from tests.support.artifacts import ARTIFACTS
+from tests.support.cluster.control_plane import ControlPlane
+from tests.support.cluster.network import network
+from tests.support.cluster.node import PAUSE_IMAGE, Node
+from tests.support.deployed import Deployed
+from tests.support.engine import Engine
+from tests.support.images import BROKEN, SEAWAY, SEAWAY_NEXT, add_seaway, derived
+from tests.support.store import Store
 
-ROLE = Path(__file__).parents[2] / "docs" / "deploy-kubernetes-role.yaml"
+ROLE = Path(__file__).parents[3] / "docs" / "deploy-kubernetes-role.yaml"
 NAMESPACE = "models"
 """Where the documented Role allows `deployer` to deploy."""
 

@@ -27,7 +27,7 @@ from typing import IO
 import docker
 import pytest
 
-from tests.eventually import eventually, true_soon
+from tests.support.eventually import eventually, true_soon
 
 BASE_IMAGE = "seaway-test-base:latest"
 TRAEFIK_IMAGE = "seaway-test-traefik:latest"

@@ -10,7 +10,7 @@ import docker
 
 from seaway.deploy.image.build import build
 from seaway.deploy.image.order import ordered
-from tests.engine import BASE_IMAGE, Engine
+from tests.support.engine import BASE_IMAGE, Engine
 
 SEAWAY = "seaway-test:1"
 SEAWAY_NEXT = "seaway-test:2"

@@ -12,7 +12,7 @@ from seaway.deploy.desired import (
     ReplicaSpec,
     SecretRef,
 )
-from tests.unit.deploy.simulated import published
+from tests.support.simulated_deployment import published
 
 CLUSTER = ClusterSpec(namespace="models", store_claim="models")
 

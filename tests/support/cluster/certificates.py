@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster.programs import run
+from tests.support.cluster.programs import run
 
 _DAYS = "2"
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 START_LIMIT_S = 90.0
 STOP_LIMIT_S = 60.0

@@ -1,4 +1,4 @@
-"""Predictions from inside a network namespace: `python -m tests.load_client ADDRESS SECONDS`.
+"""Predictions from inside a network namespace: `python -m tests.support.load_client ADDRESS SECONDS`.
 
 Prints `begun` with the first answer, and in the end one JSON document: how many were answered, how many failed, and the
 longest time without an answer.
@@ -10,7 +10,7 @@ import json
 import sys
 import time
 
-from tests.clients import Client
+from tests.support.clients import Client
 
 
 def main(address: str, seconds: float) -> None:

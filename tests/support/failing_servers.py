@@ -20,9 +20,9 @@ import grpc
 import numpy as np
 
 from seaway.protos import message
-from tests.conformance.cases import HTTP_STATUS
+from tests.support.conformance.cases import HTTP_STATUS
 
-CERTIFICATES = Path(__file__).parents[2] / "certificates"
+CERTIFICATES = Path(__file__).parents[1] / "certificates"
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""What tests share: servers, clients, engines, doubles and samples; no test module imports another."""

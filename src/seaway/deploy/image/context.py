@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -69,23 +70,36 @@ def requirements_of(variant: Variant) -> list[str]:
 def fetched(requirements: Sequence[str], order: Order, cache: Path, tell: Tell) -> Path:
     """Return a directory with the wheels of all requirements, fetched unless they are there.
 
+    Two builds may fetch the same at once: each has a directory of its own, and the first to finish gives it its name.
+
     Raises:  Unavailable - pip cannot fetch them, and its own words.
     """
     key = hashlib.sha256("\n".join([*requirements, order.platform, order.python]).encode()).hexdigest()[:16]
     directory = cache / f"wheels-{key}"
-    if (directory / ".complete").exists():
+    if _is_complete(directory):
         return directory / "wheels"
     tell(f"fetching {len(requirements)} packages for {order.platform}; they are kept in {cache}")
-    partial = directory / "partial"
-    shutil.rmtree(directory, ignore_errors=True)
-    partial.mkdir(parents=True)
-    options = [*_platform_options(order), *([] if order.variant.resolves else ["--no-deps"])]
-    complaint = download(requirements, partial, options)
-    if complaint:
-        raise Unavailable(f"pip could not fetch the packages of the image: {complaint[-2000:]}")
-    partial.rename(directory / "wheels")
-    (directory / ".complete").touch()
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".wheels-{key}-", dir=cache, ignore_cleanup_errors=True) as made:
+        own = Path(made, "whole")
+        (own / "wheels").mkdir(parents=True)
+        options = [*_platform_options(order), *([] if order.variant.resolves else ["--no-deps"])]
+        complaint = download(requirements, own / "wheels", options)
+        if complaint:
+            raise Unavailable(f"pip could not fetch the packages of the image: {complaint[-2000:]}")
+        (own / ".complete").touch()
+        if directory.exists() and not _is_complete(directory):
+            shutil.rmtree(directory, ignore_errors=True)
+        try:
+            own.rename(directory)
+        except OSError:
+            if not _is_complete(directory):
+                raise
     return directory / "wheels"
+
+
+def _is_complete(directory: Path) -> bool:
+    return (directory / ".complete").exists()
 
 
 def machine_of(platform: str) -> str:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from seaway.cli.container import command
-from seaway.deploy.image.context import Order, requirements_of, write_context
+from seaway.deploy.image.context import Order, fetched, requirements_of, write_context
 from seaway.deploy.image.finish import bill_of_materials, trim
 from seaway.deploy.image.reproducible import rewrite, unpack
 from seaway.deploy.image.variants import VARIANTS, variant_of
-from seaway.errors import FailedPrecondition, InvalidArgument, NotFound
+from seaway.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable
 
 
 def test_the_entry_point_is_tensorflow_servings() -> None:
@@ -49,6 +50,33 @@ def order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Order:
     wheel = tmp_path / "seaway-1-x.whl"
     wheel.write_bytes(b"")
     return Order(variant_of("openvino"), wheel, "linux/amd64")
+
+
+def test_two_builds_that_fetch_at_once_both_have_all_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, told = tmp_path / "cache", list[str]()
+    order = Order(variant_of("openvino"), tmp_path / "seaway.whl", "linux/amd64")
+    meanwhile = [lambda: fetched(["nothing==1.0"], order, cache, told.append)]
+
+    def download(requirements: Sequence[str], directory: Path, options: Sequence[str]) -> str:
+        while meanwhile:
+            meanwhile.pop()()
+        (directory / "nothing.whl").write_bytes(b"")
+        return ""
+
+    monkeypatch.setattr("seaway.deploy.image.context.download", download)
+    for _ in range(2):
+        found = fetched(["nothing==1.0"], order, cache, told.append)
+        assert [each.name for each in found.iterdir()] == ["nothing.whl"]
+    assert len(told) == 2
+    assert [each.name for each in cache.iterdir()] == [found.parent.name]
+
+
+def test_what_pip_could_not_fetch_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seaway.deploy.image.context.download", lambda *_: "no network")
+    order = Order(variant_of("openvino"), tmp_path / "seaway.whl", "linux/amd64")
+    with pytest.raises(Unavailable, match="no network"):
+        fetched(["nothing==1.0"], order, tmp_path / "cache", print)
+    assert list((tmp_path / "cache").iterdir()) == []
 
 
 def with_model(order: Order, model: Path) -> Order:

@@ -25,7 +25,8 @@ from urllib.parse import urlencode
 import psutil
 
 from bench.monitor_scale import Replica
-from tests.support.server import clean_environment, free_port, http
+from tests.support.ports import free_port
+from tests.support.server import clean_environment, http
 
 MODELS = 50
 LATENCIES = "histogram_quantile(0.99, sum by (le, model) (rate(seaway_request_seconds_bucket[5m])))"

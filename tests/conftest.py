@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import signal
@@ -15,7 +14,11 @@ import pytest
 
 from tests.models import cache
 from tests.support.artifacts import ARTIFACTS, FAILED
+from tests.support.scheduling import arrange, scheduler, starts_servers
 from tests.support.server import Server, config_text
+
+START_SERVERS = ("e2e", "conformance")
+"""The directories of tests that start servers."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,27 +35,27 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Without `--e2e`, do not even import the tests that start servers: they bring TensorFlow along."""
+    is_asked_for = config.getoption("--e2e") or any(place in str(config.args) for place in START_SERVERS)
+    if not is_asked_for and collection_path.name in START_SERVERS and collection_path.parent.name == "tests":
+        return True
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without `--e2e`, leave out what starts servers, and say so in pytest's own count.
-
-    With `CI` set, one of them that fails is tried once more. They are a thousand and share two cores with dozens of
-    servers and containers there: the first failure for the machine's sake must not hide what the others say. Whoever
-    develops sees every failure at once, and the summary of a CI run names what needed its second attempt.
-    """
-    if config.getoption("--e2e"):
-        if os.environ.get("CI"):
-            for item in items:
-                if _starts_servers(item):
-                    item.add_marker(pytest.mark.flaky(reruns=1))
-        return
-    left_out = [item for item in items if _starts_servers(item)]
-    if left_out:
+    """Arrange what runs in which process; without `--e2e`, leave out what starts servers and count it as left out."""
+    if not config.getoption("--e2e"):
+        left_out = [item for item in items if starts_servers(item)]
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+        items[:] = [item for item in items if not starts_servers(item)]
+    arrange(items)
 
 
-def _starts_servers(item: pytest.Item) -> bool:
-    return bool(item.get_closest_marker("e2e") or item.get_closest_marker("conformance"))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Share a run out among processes as tests/support/scheduling.py says."""
+    return scheduler(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +80,7 @@ def start(request: pytest.FixtureRequest) -> Iterator[Callable[..., Server]]:
     All of them are ended afterwards, and so is whatever they left. When the test fails their directories stay in
     `artifacts/`.
     """
-    directory = ARTIFACTS / re.sub(r"[^\w.-]+", "_", request.node.name)
+    directory = ARTIFACTS / re.sub(r"[^\w.-]+", "_", request.node.nodeid.removeprefix("tests/"))
     shutil.rmtree(directory, ignore_errors=True)
     servers: list[Server] = []
 
@@ -104,13 +107,7 @@ def start(request: pytest.FixtureRequest) -> Iterator[Callable[..., Server]]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say loudly what was not tested, and why, and what had to be tried again: neither proves what it should."""
-    repeated = terminalreporter.stats.get("rerun", [])
-    if repeated:
-        terminalreporter.section("FAILED AT FIRST", sep="!", red=True, bold=True)
-        for report in repeated:
-            terminalreporter.line(f"{report.nodeid} ({report.when})")
-            terminalreporter.line(report.longreprtext)
+    """Say loudly what was not tested, and why."""
     skipped = terminalreporter.stats.get("skipped", [])
     if not skipped:
         return

@@ -18,7 +18,8 @@ from seaway.protos import message
 from seaway.protos.tfrecord import masked_crc
 from tests.models.cache import Models
 from tests.support.eventually import eventually
-from tests.support.server import Server, free_port
+from tests.support.ports import free_port
+from tests.support.server import Server
 from tests.support.tls_front import CERTIFICATES, TlsFront
 
 pytestmark = pytest.mark.e2e

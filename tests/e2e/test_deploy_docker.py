@@ -19,7 +19,7 @@ from tests.support.deployed import Deployed, ended
 from tests.support.engine import TRAEFIK_IMAGE, Engine
 from tests.support.eventually import eventually, true_soon
 from tests.support.images import BROKEN, SEAWAY, SEAWAY_NEXT
-from tests.support.server import free_port
+from tests.support.ports import free_port
 from tests.support.store import Store
 
 pytestmark = [

@@ -15,7 +15,8 @@ from tests.models.cache import Models
 from tests.support.engine import BASE_IMAGE, Engine
 from tests.support.eventually import eventually
 from tests.support.images import SEAWAY, add_seaway
-from tests.support.server import free_port, http
+from tests.support.ports import free_port
+from tests.support.server import http
 from tests.support.store import Store
 
 pytestmark = [

@@ -20,7 +20,8 @@ from tests.models.cache import Models
 from tests.support.artifacts import ARTIFACTS, FAILED
 from tests.support.clients import Client, examples, failure
 from tests.support.eventually import eventually, true_soon
-from tests.support.server import Server, config_text, free_port
+from tests.support.ports import free_port
+from tests.support.server import Server, config_text
 
 pytestmark = pytest.mark.e2e
 

@@ -22,7 +22,8 @@ from tests.models.cache import Models
 from tests.support.clients import Client, Load
 from tests.support.eventually import eventually, true_soon
 from tests.support.object_store import BUCKET, CREDENTIALS, ObjectStore
-from tests.support.server import Server, config_text, free_port, http
+from tests.support.ports import free_port
+from tests.support.server import Server, config_text, http
 from tests.support.store import Store
 
 pytestmark = pytest.mark.e2e

@@ -40,7 +40,7 @@ from tests.support.monitor_page import (
     fill,
     moment,
 )
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the page is tested in a browser: playwright is missing")
 

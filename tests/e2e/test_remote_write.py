@@ -16,7 +16,8 @@ from tests.support.artifacts import emptied
 from tests.support.clients import Client, Load
 from tests.support.eventually import eventually, true_soon
 from tests.support.monitoring import PROMETHEUS, Monitoring, roots
-from tests.support.server import Server, free_port, http
+from tests.support.ports import free_port
+from tests.support.server import Server, http
 
 pytestmark = [
     pytest.mark.e2e,

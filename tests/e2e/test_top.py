@@ -25,7 +25,8 @@ import pytest
 from tests.models.cache import Models
 from tests.support.clients import Client, Load
 from tests.support.eventually import eventually, true_soon
-from tests.support.server import Server, free_port
+from tests.support.ports import free_port
+from tests.support.server import Server
 
 pytestmark = pytest.mark.e2e
 

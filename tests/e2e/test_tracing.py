@@ -16,7 +16,8 @@ from tests.models.cache import Models
 from tests.support.clients import Client, failure
 from tests.support.collector import Collector, Seen, over_grpc, over_http
 from tests.support.eventually import eventually
-from tests.support.server import Server, free_port
+from tests.support.ports import free_port
+from tests.support.server import Server
 
 pytestmark = pytest.mark.e2e
 

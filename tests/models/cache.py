@@ -8,9 +8,12 @@ at the same moment cannot show each other half a model.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -58,7 +61,8 @@ class Models:
         Raises: RuntimeError - the recipe failed; carries what the builder printed last.
         """
         if not (self.root / name).is_dir():
-            build([name], self.root)
+            with alone(self.root):
+                build([name], self.root)
         return self.root / name
 
     def version(self, name: str, version: str | None = None) -> Path:
@@ -82,11 +86,21 @@ def build(names: list[str], root: Path) -> None:
         raise RuntimeError(f"tests/models/build.py failed with {done.returncode}:\n{done.stderr[-2000:]}")
 
 
+@contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """Keep other processes of a test run from building the same models at the same time; they wait."""
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def prepare() -> Models:
     """Every ordinary model, built if this checkout has not built it yet."""
     root = default_directory()
     complete = root / ".complete"
     if not complete.exists():
-        build([], root)
-        complete.touch()
+        with alone(root):
+            build([], root)
+            complete.touch()
     return Models(root)

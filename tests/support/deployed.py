@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.support.server import clean_environment, free_port, http
+from tests.support.ports import free_port
+from tests.support.server import clean_environment, http
 
 COMMAND_LIMIT_S = 150.0
 

@@ -17,7 +17,7 @@ from seaway.monitor.store.store import Event, Store
 from seaway.monitor.target import TargetStatus
 from seaway.monitor.view import AlertState, AlertStatus, Delivery
 from tests.support.eventually import true_soon
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 CHROMIUM = Path("/usr/bin/chromium")
 PLAIN = "half_plus_two"

@@ -10,7 +10,8 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from tests.support.eventually import eventually
-from tests.support.server import Server, clean_environment, free_port, http
+from tests.support.ports import free_port
+from tests.support.server import Server, clean_environment, http
 
 METRICS = "/monitoring/prometheus/metrics"
 PROMETHEUS = Path("/usr/bin/prometheus")

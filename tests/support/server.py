@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -66,13 +65,6 @@ def http(
 def lower_case(headers: Mapping[str, str]) -> dict[str, str]:
     """Headers by name in lower case, since HTTP's names have no case."""
     return {name.lower(): value for name, value in headers.items()}
-
-
-def free_port() -> int:
-    """A TCP port that was free a moment ago, for programs that cannot pick one themselves."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def config_text(models: Mapping[str, Path | str]) -> str:

@@ -15,7 +15,8 @@ from tests.models.cache import Models
 from tests.support.artifacts import ARTIFACTS
 from tests.support.clients import Client
 from tests.support.eventually import eventually
-from tests.support.server import Server, config_text, free_port, http
+from tests.support.ports import free_port
+from tests.support.server import Server, config_text, http
 
 REFERENCE_VARIABLE = "SEAWAY_CONFORMANCE_SERVER"
 REFERENCE = os.environ.get(REFERENCE_VARIABLE, "")
@@ -48,7 +49,8 @@ def served_config(models: Models) -> str:
 @pytest.fixture(scope="session", params=["seaway", *(["tensorflow_model_server"] if REFERENCE else [])])
 def subject(request: pytest.FixtureRequest, models: Models) -> Iterator[Subject]:
     """A server with every model of the table loaded; one for the whole session."""
-    directory = ARTIFACTS / f"conformance-{request.param}"
+    process = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    directory = ARTIFACTS / f"conformance-{request.param}-{process}"
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     config = directory / "config.cfg"

@@ -53,6 +53,7 @@ def raw(server: Server, request: bytes) -> bytes:
         return connection.recv(65536)
 
 
+@pytest.mark.smoke
 def test_a_line_says_what_was_asked_how_it_ended_and_where_the_time_went(
     start: Start, connect: Connect, models: Models, tmp_path: Path
 ) -> None:

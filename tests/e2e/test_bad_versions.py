@@ -20,6 +20,7 @@ Connect = Callable[[Server], Client]
 ONCE = ("--max-num-load-retries=0", "--settle-seconds=0.2")
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize(
     ("broken", "why"),
     [

@@ -54,6 +54,7 @@ def server(start: Start, models: Models) -> Server:
     return start({"half_plus_two": models.path("half_plus_two")})
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("api", ["grpc", "rest"])
 def test_every_request_that_is_counted_was_answered_by_the_server(server: Server, api: str) -> None:
     target = server.grpc_address if api == "grpc" else server.url

@@ -46,6 +46,7 @@ def test_a_server_that_is_killed_costs_no_answer_while_another_lives(start: Star
             assert client.predict("half", [[float(number)]]).tolist() == [[number / 2 + 2]]
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("api", ["grpc", "rest"])
 def test_a_batch_in_parts_is_answered_by_one_version_while_another_takes_over(
     start: Start, store: Store, api: str

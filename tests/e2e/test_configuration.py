@@ -30,6 +30,7 @@ def labelled(base: Path, **labels: int) -> str:
     return f'base_path: "{base}"\n model_version_policy {{ all {{}} }}{lines}'
 
 
+@pytest.mark.smoke
 def test_a_reload_adds_and_removes_models(start: Start, connect: Connect, models: Models) -> None:
     server = start({"two": models.path("half_plus_two")})
     client = connect(server)

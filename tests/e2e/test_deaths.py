@@ -56,6 +56,7 @@ def in_flight(server: Server, model: str) -> bool:
     )
 
 
+@pytest.mark.smoke
 def test_a_killed_worker_ends_its_requests_at_once_and_comes_back(
     start: Start, connect: Connect, models: Models
 ) -> None:

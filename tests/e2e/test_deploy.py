@@ -175,6 +175,7 @@ def test_a_candidate_that_answers_otherwise_is_rolled_back_by_itself(deploy: Dep
     assert deployed.plan() == []
 
 
+@pytest.mark.smoke
 def test_a_broken_version_stops_its_rollout_and_the_old_one_serves(deploy: Deploy, store: Store) -> None:
     deployed = deploy()
     deployed.run("deploy", "--yes").ok()

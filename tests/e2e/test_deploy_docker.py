@@ -128,6 +128,7 @@ def seconds_until(holds: Callable[[], object], what: str) -> float:
     return time.monotonic() - begun
 
 
+@pytest.mark.smoke
 def test_three_replicas_share_the_requests_of_one_client(world: World) -> None:
     assert world.deployed.plan() == []
     assert world.ready() == 3

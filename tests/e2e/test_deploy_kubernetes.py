@@ -99,6 +99,7 @@ def addresses(cluster: World, deployed: Deployed) -> list[str]:
     return [each["address"] for each in cluster.ready(deployed)]
 
 
+@pytest.mark.smoke
 def test_a_deployment_comes_up_from_nothing_and_the_next_plan_is_empty(cluster: World, sums: Deployed) -> None:
     assert sums.plan() == [
         "create Secret sums-tokens",

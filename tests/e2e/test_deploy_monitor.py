@@ -145,6 +145,7 @@ def test_the_monitor_lets_the_number_of_replicas_follow_the_load(deploy: Deploy,
     assert deployed.plan() == [], "a monitor that nobody kept alive has made room for another"
 
 
+@pytest.mark.smoke
 def test_a_monitor_without_its_packages_is_asked_for_and_not_planned(deploy: Deploy, tmp_path: Path) -> None:
     hidden = tmp_path / "hidden"
     hidden.mkdir()

@@ -106,6 +106,7 @@ def answer(client: Client) -> float:
     return float(response.outputs["y"].float_val[0])
 
 
+@pytest.mark.smoke
 def test_replicas_share_the_requests_of_one_client(world: World) -> None:
     assert world.deployed.plan() == []
     assert world.ready() == 2

@@ -141,6 +141,7 @@ def test_an_engine_that_agrees_takes_over_under_load_is_remembered_and_is_left_w
     assert back["state"] in {"LOADING", "AVAILABLE"}
 
 
+@pytest.mark.smoke
 def test_an_engine_that_differs_is_refused_and_the_status_says_where(
     start: Start, store: Store, models: Models, cache: str
 ) -> None:

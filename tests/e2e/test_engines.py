@@ -39,6 +39,7 @@ def images() -> np.ndarray:
     return np.random.default_rng(3).random((ROWS, 28, 28, 1), np.float32)
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("engine", ["onnx", "openvino"])
 def test_another_engine_gives_tensorflows_answers(
     start: Start, connect: Connect, models: Models, images: np.ndarray, engine: str

@@ -262,6 +262,7 @@ def tampered_line(root: Path, exported: dict[str, Exported], tmp_path: Path) -> 
     return model
 
 
+@pytest.mark.smoke
 def test_a_version_that_answers_otherwise_is_not_served_and_the_one_before_goes_on(
     start: Callable[..., Server], tampered_line: Path, tmp_path: Path
 ) -> None:

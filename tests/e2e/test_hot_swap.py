@@ -26,6 +26,7 @@ def answer(client: Client) -> float:
     return float(client.arrays("adder", x=[0.0])["y"][0])
 
 
+@pytest.mark.smoke
 def test_a_new_version_takes_over_without_one_failed_request(start: Start, connect: Connect, store: Store) -> None:
     store.add("adder", 1, "adder", "1")
     server = start({"adder": store.base("adder")})

@@ -56,6 +56,7 @@ def test_a_request_that_waited_past_its_deadline_is_never_run(start: Start, conn
     assert time.monotonic() - began < 3.0
 
 
+@pytest.mark.smoke
 def test_a_full_queue_is_refused_at_once(start: Start, connect: Connect, models: Models) -> None:
     server = start({"slow": models.path("slow")}, "--concurrency=1", "--max-queued-requests=2")
     client = connect(server)

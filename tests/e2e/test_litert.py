@@ -93,6 +93,7 @@ def test_of_two_forms_beside_each_other_the_preferred_one_is_served(
     assert server.listing()["adder"][1]["engine"] == engine
 
 
+@pytest.mark.smoke
 def test_versions_of_both_forms_replace_each_other_without_one_failed_request(
     start: Start, connect: Connect, store: Store
 ) -> None:

@@ -21,6 +21,7 @@ def proportional_bytes(processes: list[psutil.Process]) -> int:
     return sum(process.memory_full_info().pss for process in processes)
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize(("count", "isolation"), [(50, "shared"), (10, "process")])
 def test_small_models_fit_in_4_gb_and_all_answer(
     start: Callable[..., Server], connect: Callable[[Server], Client], models: Models, count: int, isolation: str

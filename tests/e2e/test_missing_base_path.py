@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 CONFIG = 'model_config_list { config { name: "adder" base_path: "%s" model_platform: "tensorflow" } }'
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("by", ["path", "config"])
 def test_it_is_said_where_a_model_is_looked_for_and_served_when_it_comes(
     tmp_path: Path, models: Models, by: str

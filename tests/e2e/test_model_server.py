@@ -94,6 +94,7 @@ def test_get_model_metadata(default: tuple[Server, Client]) -> None:
     assert inputs["x"]["dtype"] == "DT_FLOAT"
 
 
+@pytest.mark.smoke
 def test_predict_saved_model(default: tuple[Server, Client]) -> None:
     assert predicted(default[1]) == (3.0, 123, "serving_default")
 

@@ -88,6 +88,7 @@ def answer(client: Client) -> float:
     return float(client.arrays("adder", x=[0.0])["y"][0])
 
 
+@pytest.mark.smoke
 def test_a_model_is_served_from_s3_and_a_new_version_takes_over_without_one_failed_request(
     start: Start, connect: Connect, bucket: Bucket
 ) -> None:

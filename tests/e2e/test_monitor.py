@@ -168,6 +168,7 @@ def test_counts_and_quantiles_are_the_clients_own(world: World) -> None:
         assert 0.70 * (own - 0.01) <= found <= 1.42 * own
 
 
+@pytest.mark.smoke
 def test_errors_fire_an_alert_that_is_told_and_resolved(world: World) -> None:
     with ExitStack() as stack:
         good, bad = calls(world.quick, 4.0, stack), calls(world.quick, -4.0, stack)

@@ -200,6 +200,7 @@ def test_charts_hold_what_the_store_answers(model: str, tab: Callable[..., Tab],
     assert all(max(drawn) > 0.0005 for drawn, _ in found)
 
 
+@pytest.mark.smoke
 def test_the_overview_lists_models_by_their_visible_names(tab: Callable[..., Tab]) -> None:
     opened = tab().go("/")
 

@@ -98,6 +98,7 @@ def test_every_call_is_answered_later_as_it_would_have_been_at_once(
     assert later(server, HALF, "{").status == 400
 
 
+@pytest.mark.smoke
 def test_operations_survive_kill_9(start: Start, models: Models, tmp_path: Path) -> None:
     flags = (f"--operations-directory={tmp_path / 'operations'}", "--operations-concurrency=1")
     served = {"slow": models.path("slow"), "half": models.path("half_plus_two")}

@@ -165,6 +165,7 @@ def _served(world: World) -> float:
     return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith("seaway_requests_total{"))
 
 
+@pytest.mark.smoke
 def test_what_ends_is_told(world: World) -> None:
     series = f"count(seaway_model_load_seconds{world.of_it} or seaway_engine_info{world.of_it})"
     eventually(lambda: world.prometheus.ask(series).get("", 0.0), lambda found: found >= 1, "its series are there")

@@ -57,6 +57,7 @@ def counted(server: Server, outcome: str) -> float:
     return float(found[1]) if found else -1.0
 
 
+@pytest.mark.smoke
 def test_every_kind_of_request_is_logged_with_its_answer(
     start: Start, connect: Connect, models: Models, tmp_path: Path
 ) -> None:

@@ -200,6 +200,7 @@ def counted_files(bucket: Bucket) -> int:
     return sum(name.startswith("log/two-20") and name.endswith(".jsonl") for name in bucket.names())
 
 
+@pytest.mark.smoke
 def test_what_could_not_be_uploaded_is_when_a_server_comes_back(
     start: Start, connect: Connect, models: Models, bucket: Bucket, tmp_path: Path
 ) -> None:

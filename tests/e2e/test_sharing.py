@@ -128,6 +128,7 @@ def test_signatures_that_parse_examples_are_proven_and_joined(start: Start, mode
         assert {"serving_default", "regress_x_to_y", "classify_x_to_y"} <= joined, version["batching"]
 
 
+@pytest.mark.smoke
 def test_a_flooded_model_does_not_starve_another(start: Start, connect: Connect, models: Models) -> None:
     server = start({"flooded": models.path("slow"), "quiet": models.path("half_plus_two")}, "--no-batching")
     client, flood = connect(server), connect(server)

@@ -158,6 +158,7 @@ def is_put_back(terminal: Terminal) -> bool:
     return ends and cursor and terminal.state == terminal.before
 
 
+@pytest.mark.smoke
 def test_keys_in_a_terminal_and_quitting_puts_it_back(
     loaded: list[Server], open_terminal: Callable[..., Terminal]
 ) -> None:

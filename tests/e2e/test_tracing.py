@@ -59,6 +59,7 @@ def assert_stages(collector: Collector, call: Seen, *names: str) -> None:
     assert before <= call.span.end_time_unix_nano
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize(
     "collecting", [pytest.param(over_grpc, id="over-grpc"), pytest.param(over_http, id="over-http")]
 )

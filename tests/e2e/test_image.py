@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from seaway.deploy.image.build import bill_of_materials, build
-from seaway.deploy.image.order import ordered
 from tests.models.cache import Models
 from tests.support.engine import BASE_IMAGE, Engine
 from tests.support.eventually import eventually
-from tests.support.images import SEAWAY, add_seaway
+from tests.support.images import SEAWAY, add_seaway, as_ordered
 from tests.support.ports import free_port
 from tests.support.server import http
 from tests.support.store import Store
@@ -27,7 +25,6 @@ pytestmark = [
 ]
 
 OPENVINO, AGAIN = "seaway-test:openvino", "seaway-test:openvino-again"
-_PLATFORMS = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}
 _LOCKED = {"read_only": True, "tmpfs": {"/tmp": ""}, "cap_drop": ["ALL"], "security_opt": ["no-new-privileges"]}
 
 
@@ -79,7 +76,7 @@ def test_a_model_can_be_baked_into_an_image_without_tensorflow(engine: Engine, s
 
 def test_the_same_content_has_the_same_digest(engine: Engine, store: Store, tmp_path: Path) -> None:
     digests = set()
-    with ordered("openvino", None, _PLATFORMS[platform.machine()], store.base("half"), print) as order:
+    with as_ordered("openvino", store.base("half")) as order:
         for tag in (OPENVINO, AGAIN):
             digests.add(build(engine.client, order, tag, BASE_IMAGE, print).digest)
     assert len(digests) == 1

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
 import docker
 
 from seaway.deploy.image.build import build
+from seaway.deploy.image.context import Order
 from seaway.deploy.image.order import ordered
 from tests.support.engine import BASE_IMAGE, Engine
 
+CHECKOUT = Path(__file__).parents[2]
 SEAWAY = "seaway-test:1"
 SEAWAY_NEXT = "seaway-test:2"
 BROKEN = "seaway-test:broken"
@@ -23,8 +30,20 @@ def add_seaway(engine: Engine, variant: str = "tensorflow", tag: str = SEAWAY, m
     if engine.client.images.list(tag):
         return
     engine.add_base()
-    with ordered(variant, None, _PLATFORMS[platform.machine()], model, print) as order:
+    with as_ordered(variant, model) as order:
         build(engine.client, order, tag, BASE_IMAGE, print)
+
+
+@contextmanager
+def as_ordered(variant: str, model: Path | None) -> Iterator[Order]:
+    """What to build: the wheel is this checkout's, compiled as the tests are, which have compiled it already."""
+    with tempfile.TemporaryDirectory(prefix="seaway-test-wheel-") as directory:
+        command = [str(Path(sys.executable).with_name("maturin")), "build", "--quiet", "--out", directory]
+        ran = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stderr
+        (wheel,) = Path(directory).glob("seaway-*.whl")
+        with ordered(variant, wheel, _PLATFORMS[platform.machine()], model, print) as order:
+            yield order
 
 
 def add_others(engine: Engine) -> None:

@@ -43,9 +43,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Arrange what runs in which process; without `--e2e`, leave out what starts servers and count it as left out."""
+    """Arrange what runs in which process; without `--e2e`, leave out what starts servers and count it as left out.
+
+    Last of all, so that a shuffled run keeps its groups together and begins with the longest.
+    """
     if not config.getoption("--e2e"):
         left_out = [item for item in items if starts_servers(item)]
         config.hook.pytest_deselected(items=left_out)

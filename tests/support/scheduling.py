@@ -36,7 +36,8 @@ GROUPS = {
 LONG = ("tests/e2e/test_tutorial.py", "tests/e2e/test_deploy.py", "tests/e2e/test_deploy_monitor.py")
 """Modules of single tests that take minutes, which begin right after the groups."""
 
-ALONE = ("tests/e2e/", "tests/conformance/")
+SCENARIOS = "tests/e2e/"
+ALONE = (SCENARIOS, "tests/conformance/")
 """Where tests that belong to no group are handed out one by one."""
 
 _GROUP_ORDER = list(dict.fromkeys(GROUPS.values()))
@@ -69,6 +70,8 @@ def arrange(items: list[pytest.Item]) -> None:
     Raises: pytest.UsageError - a test shares a fixture of its module, and the table does not keep that module together.
     """
     for item in items:
+        if item.nodeid.startswith(SCENARIOS):
+            item.add_marker(pytest.mark.scenario)
         shared = _shared_fixtures(item)
         if shared and module_of(item.nodeid) not in GROUPS:
             raise pytest.UsageError(

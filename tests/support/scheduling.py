@@ -33,7 +33,12 @@ GROUPS = {
 }
 """The modules whose tests stay together, and with whom; each begins its chain in this order."""
 
-LONG = ("tests/e2e/test_tutorial.py", "tests/e2e/test_deploy.py", "tests/e2e/test_deploy_monitor.py")
+LONG = (
+    "tests/e2e/test_tutorial.py",
+    "tests/e2e/test_deploy.py",
+    "tests/e2e/test_deploy_monitor.py",
+    "tests/unit/monitor/alerts/test_verdict.py",
+)
 """Modules of single tests that take minutes, which begin right after the groups."""
 
 SCENARIOS = "tests/e2e/"

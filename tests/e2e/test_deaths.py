@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 from collections.abc import Callable
 
 import psutil
@@ -19,6 +18,8 @@ pytestmark = pytest.mark.e2e
 
 Start = Callable[..., Server]
 Connect = Callable[[Server], Client]
+LONG_S = 600.0
+"""No test waits for a request that takes so long, nor for its deadline: it ends for another reason, or not at all."""
 
 
 class Call:
@@ -28,10 +29,14 @@ class Call:
         """Start the call."""
         self.result: object = None
         self.error: Exception | None = None
-        self.ended_at = 0.0
         self._call = call
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._thread.is_alive()
 
     def join(self, limit_s: float = 60.0) -> Call:
         """Wait for the end."""
@@ -44,7 +49,6 @@ class Call:
             self.result = self._call()
         except Exception as error:
             self.error = error
-        self.ended_at = time.monotonic()
 
 
 def in_flight(server: Server, model: str) -> bool:
@@ -65,14 +69,12 @@ def test_a_killed_worker_ends_its_requests_at_once_and_comes_back(
     worker = server.worker_pid("slow", 1)
 
     with Load(lambda: client.arrays("half", x=[[2.0]])["y"][0][0], threads=1) as others:
-        call = Call(lambda: client.predict("slow", timeout=60.0, milliseconds=[30_000.0]))
+        call = Call(lambda: client.predict("slow", timeout=LONG_S, milliseconds=[LONG_S * 1000]))
         true_soon(lambda: in_flight(server, "slow"), "the slow request is under way")
-        killed_at = time.monotonic()
         psutil.Process(worker).kill()
         call.join()
         assert call.error is not None
         assert call.error.code().name == "UNAVAILABLE"  # type: ignore[attr-defined]
-        assert call.ended_at - killed_at < 5.0
 
         eventually(lambda: server.worker_pid("slow", 1), lambda pid: pid not in {0, worker}, "another worker")
         server.wait_state("slow", 1)
@@ -86,11 +88,11 @@ def test_a_killed_worker_ends_its_requests_at_once_and_comes_back(
 def test_status_and_health_tell_the_truth_while_a_worker_is_down(
     start: Start, connect: Connect, models: Models
 ) -> None:
-    server = start({"half": models.path("half_plus_two")}, "--restart-backoff-s=3")
+    server = start({"half": models.path("half_plus_two")}, "--restart-backoff-s=10")
     client = connect(server)
     assert client.health("half") == "SERVING"
     psutil.Process(server.worker_pid("half", 123)).kill()
-    eventually(lambda: server.states("half"), lambda states: states[123] != "AVAILABLE", "not AVAILABLE", limit_s=2.5)
+    eventually(lambda: server.states("half"), lambda states: states[123] != "AVAILABLE", "not AVAILABLE")
     assert client.health("half") == "NOT_SERVING"
     assert server.get("/readyz").status == 503
     assert failure(lambda: client.predict("half", x=[[1.0]]))[0] == "UNAVAILABLE"
@@ -101,12 +103,12 @@ def test_status_and_health_tell_the_truth_while_a_worker_is_down(
 def test_a_server_killed_with_9_leaves_no_process_behind(start: Start, connect: Connect, models: Models) -> None:
     server = start({"slow": models.path("slow"), "half": models.path("half_plus_two")})
     client = connect(server)
-    call = Call(lambda: client.predict("slow", timeout=60.0, milliseconds=[20_000.0]))
+    call = Call(lambda: client.predict("slow", timeout=LONG_S, milliseconds=[LONG_S * 1000]))
     true_soon(lambda: in_flight(server, "slow"), "the slow request is under way")
     assert len(server.family()) >= 3
     server.process.kill()
     server.process.wait()
-    eventually(server.family, lambda left: left == [], "nothing is left", limit_s=10)
+    eventually(server.family, lambda left: left == [], "nothing is left")
     call.join()
 
 
@@ -116,7 +118,8 @@ def test_sigterm_lets_a_request_finish_and_ends_with_0(start: Start, connect: Co
     call = Call(lambda: float(client.arrays("slow", milliseconds=[4000.0])["spent"][0]))
     true_soon(lambda: in_flight(server, "slow"), "the slow request is under way")
     server.terminate()
-    eventually(lambda: ready_or_gone(server), lambda status: status != 200, "not ready", limit_s=3)
+    eventually(lambda: ready_or_gone(server), lambda status: status != 200, "not ready")
+    assert call.is_running, "it is not ready any more while it still answers"
     assert call.join().error is None
     assert call.result == 4000.0
     assert server.wait_end() == 0
@@ -132,31 +135,32 @@ def ready_or_gone(server: Server) -> int:
 
 
 def test_a_second_sigterm_ends_the_server_now(start: Start, connect: Connect, models: Models) -> None:
-    server = start({"slow": models.path("slow")})
+    server = start({"slow": models.path("slow")}, f"--drain-timeout-s={LONG_S}")
     client = connect(server)
-    call = Call(lambda: client.predict("slow", timeout=60.0, milliseconds=[30_000.0]))
+    call = Call(lambda: client.predict("slow", timeout=LONG_S, milliseconds=[LONG_S * 1000]))
     true_soon(lambda: in_flight(server, "slow"), "the slow request is under way")
     server.terminate()
-    eventually(lambda: ready_or_gone(server), lambda status: status != 200, "it drains", limit_s=3)
+    eventually(lambda: ready_or_gone(server), lambda status: status != 200, "it drains")
+    assert call.is_running
     server.process.send_signal(signal.SIGTERM)
-    server.wait_end(8)
-    eventually(server.family, lambda left: left == [], "nothing is left", limit_s=5)
+    server.wait_end()
+    eventually(server.family, lambda left: left == [], "nothing is left")
     assert call.join().error is not None
 
 
 def test_the_drain_is_bounded(start: Start, connect: Connect, models: Models) -> None:
     server = start({"slow": models.path("slow")}, "--drain-timeout-s=1")
     client = connect(server)
-    call = Call(lambda: client.predict("slow", timeout=60.0, milliseconds=[30_000.0]))
+    call = Call(lambda: client.predict("slow", timeout=LONG_S, milliseconds=[LONG_S * 1000]))
     true_soon(lambda: in_flight(server, "slow"), "the slow request is under way")
     server.terminate()
-    assert server.wait_end(15) == 0
+    assert server.wait_end() == 0
     assert call.join().error is not None
 
 
 def test_an_idle_server_ends_with_0_at_once(start: Start, models: Models) -> None:
-    server = start({"half": models.path("half_plus_two")})
+    server = start({"half": models.path("half_plus_two")}, f"--drain-timeout-s={LONG_S}")
     server.family()
     server.process.send_signal(signal.SIGINT)
-    assert server.wait_end(15) == 0
+    assert server.wait_end() == 0
     assert server.family() == []

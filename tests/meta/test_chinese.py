@@ -61,5 +61,7 @@ def test_every_heading_is_translated(english: str, chinese: str) -> None:
 def test_links_of_both_lead_somewhere(english: str, chinese: str) -> None:
     for page in (english, chinese):
         path = ROOT / page
-        for target in _LINK.findall("\n".join(text_lines(path.read_text()))):
+        targets = _LINK.findall("\n".join(text_lines(path.read_text())))
+        assert targets, f"{page} has no link that leads into the repository"
+        for target in targets:
             assert (path.parent / target).exists(), f"{page}: {target}"

@@ -32,9 +32,11 @@ class Script:
     failures: deque[str] = field(default_factory=deque)
     """Codes by name; the next calls get them one by one, and those after them an answer."""
     hangs: threading.Event = field(default_factory=threading.Event)
-    """While it is set, predictions wait until `released`."""
+    """While it is set, predictions wait until `released`; a client that waits for them gets an answer after all."""
     released: threading.Event = field(default_factory=threading.Event)
     retry_after: str = ""
+    let_go: int = 0
+    """How many predictions that hung are over for the server."""
     calls: list[Mapping[str, str]] = field(default_factory=list)
     connections: set[Any] = field(default_factory=set)
 
@@ -45,6 +47,7 @@ class Script:
         self.calls.append(headers)
         if self.hangs.is_set():
             self.released.wait(30)
+            self.let_go += 1
         return self.failures.popleft() if self.failures else ""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -127,7 +126,7 @@ def test_a_dead_address_is_left_out_and_taken_back_when_it_lives(serve: Callable
         assert ask().tolist() == [1.0]
     assert len(alive.script.calls) == 20
     back = serve(port=port)
-    eventually(lambda: (ask(), len(back.script.calls))[1], lambda calls: calls > 0, "it is asked again", 20)
+    eventually(lambda: (ask(), len(back.script.calls))[1], lambda calls: calls > 0, "it is asked again")
 
 
 def test_no_server_at_all_is_said_in_one_line(serve: Callable[..., Failing], client: Ask) -> None:
@@ -142,10 +141,9 @@ def test_a_deadline_ends_the_wait(serve: Callable[..., Failing], client: Ask) ->
     ask = client(server)
     ask()
     server.script.hangs.set()
-    began = time.monotonic()
     with pytest.raises(DeadlineExceeded, match="did not answer within"):
         ask(timeout_s=0.2)
-    assert time.monotonic() - began < 5
+    assert server.script.let_go == 0, "the client did not wait for the server's end"
 
 
 def test_a_second_request_goes_to_another_server_when_the_first_is_slow(
@@ -155,10 +153,9 @@ def test_a_second_request_goes_to_another_server_when_the_first_is_slow(
     ask = client(slow, quick, hedge_after_s=0.05)
     ask()
     slow.script.hangs.set()
-    began = time.monotonic()
     for _ in range(4):
         assert ask().tolist() == [1.0]
-    assert time.monotonic() - began < 8
+    assert slow.script.let_go == 0, "no answer waited for the slow server"
     slow.script.released.set()
 
 

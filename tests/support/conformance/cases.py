@@ -134,7 +134,7 @@ GOOD: tuple[Predict, ...] = (
         {"id": [1, -1, 0], "word_bytes": ["beta", "unknown", "alpha"]},
     ),
     Predict("empty-strings", Spec("strings"), {"text": text("", "a")}, {"upper": ["", "A"], "length": [0, 1]}),
-    Predict("empty-batch", Spec(HALF), {"x": Tensor("float32", [])}, {}, rows=False, rest=False),
+    Predict("empty-batch", Spec(HALF), {"x": Tensor("float32", [])}, {"y": []}, rows=False, rest=False),
     Predict("regress-signature", Spec(HALF, "regress_x2_to_y3"), {"inputs": f32([2.0])}, {"outputs": [[4.0]]}),
     Predict("scalar-output", Spec("outputs", "scalar"), {"a": f32(1.0, 2.5)}, {"total": 3.5}, rows=False),
     Predict(

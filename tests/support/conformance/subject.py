@@ -20,6 +20,7 @@ from tests.support.server import Server, config_text, http
 
 REFERENCE_VARIABLE = "SEAWAY_CONFORMANCE_SERVER"
 REFERENCE = os.environ.get(REFERENCE_VARIABLE, "")
+REFERENCE_NAME = "tensorflow_model_server"
 
 SERVED = (
     *("half_plus_two", "half_plus_two_tf2", "keras_sequential", "matmul", "int32_rows", "outputs", "strings"),
@@ -46,7 +47,7 @@ def served_config(models: Models) -> str:
     return config_text({name: models.path(name) for name in SERVED} | {"two_versions": two})
 
 
-@pytest.fixture(scope="session", params=["seaway", *(["tensorflow_model_server"] if REFERENCE else [])])
+@pytest.fixture(scope="session", params=["seaway", *([REFERENCE_NAME] if REFERENCE else [])])
 def subject(request: pytest.FixtureRequest, models: Models) -> Iterator[Subject]:
     """A server with every model of the table loaded; one for the whole session."""
     process = os.environ.get("PYTEST_XDIST_WORKER", "alone")
@@ -86,6 +87,6 @@ def reference(directory: Path, config: Path) -> Iterator[Subject]:
             eventually(lambda: http(f"{url}/v1/models/two_versions").status, lambda status: status == 200, "it serves")
             address = f"127.0.0.1:{port}"
             with Client(address) as client:
-                yield Subject("tensorflow_model_server", url, address, client)
+                yield Subject(REFERENCE_NAME, url, address, client)
         finally:
             process.terminate()

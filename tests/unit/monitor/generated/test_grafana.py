@@ -130,6 +130,7 @@ def test_every_variable_that_is_used_is_declared(name: str, expected: list[str])
 def test_a_choice_of_several_is_matched_by_a_regular_expression() -> None:
     for name in NAMES:
         several = [each["name"] for each in variables(name).values() if each.get("multi")]
+        assert several, name
         for expression in expressions(name):
             assert not re.search(rf'="\$({"|".join(several)})"', expression), expression
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from seaway import extras
 from tests.support.artifacts import ARTIFACTS, FAILED
 from tests.support.clients import Client, Load
 from tests.support.deployed import Deployed
@@ -157,7 +158,7 @@ def test_a_monitor_without_its_packages_is_asked_for_and_not_planned(deploy: Dep
     deployed = deploy()
     deployed.environment["PYTHONPATH"] = str(hidden)
     ran = deployed.run("deploy", "--yes").ok()
-    assert "no monitor: nicegui is not installed; `pip install 'seaway[monitor]'` brings it" in ran.out
+    assert f"no monitor: nicegui is not installed; `{extras.command('monitor')}` brings it" in ran.out
     assert deployed.plan() == []
 
 

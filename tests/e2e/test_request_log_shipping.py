@@ -155,7 +155,7 @@ def test_a_form_whose_package_is_missing_is_refused_at_the_start(models: Models)
             check=False,
         )
     assert ended.returncode == 1
-    assert "pip install 'seaway[parquet]'" in ended.stderr
+    assert "pip install 'pyarrow>=" in ended.stderr
 
 
 def test_a_store_that_goes_away_costs_no_answer_and_no_record(

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import seaway
+from seaway import extras
 from seaway.cli.deploy.console import print_json
 from seaway.errors import FailedPrecondition
 
@@ -54,7 +55,7 @@ def build(  # noqa: PLR0913, PLR0917 - the options of the verb, which only typer
         from seaway.deploy.image import build as building  # noqa: PLC0415 - servers go without its packages
     except ModuleNotFoundError as err:
         raise FailedPrecondition(
-            f"building images needs the package {err.name!r}; install it with `pip install 'seaway[deploy]'`"
+            f"building images needs the package {err.name!r}; install what that needs: {extras.command('deploy')}"
         ) from err
     from seaway.deploy.image.order import ordered  # noqa: PLC0415
     from seaway.deploy.image.variants import variant_of  # noqa: PLC0415

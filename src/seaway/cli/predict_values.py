@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from seaway import extras
 from seaway.errors import FailedPrecondition, InvalidArgument
 
 if TYPE_CHECKING:
@@ -272,7 +273,7 @@ def _pixels(path: Path, size: tuple[int, int] | None, channels: int) -> Array:
     try:
         from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - optional
     except ImportError as err:
-        raise FailedPrecondition(f"{path}: images need Pillow: pip install 'seaway[images]'") from err
+        raise FailedPrecondition(f"{path}: images need Pillow: {extras.command('images')}") from err
     try:
         with Image.open(path) as image:
             made = image.convert(_MODES[channels])

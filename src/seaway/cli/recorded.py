@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seaway import extras
 from seaway.errors import FailedPrecondition
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def monitor_imports() -> Iterator[None]:
     try:
         yield
     except ImportError as err:
-        raise FailedPrecondition(f"{err.name} is not installed; `pip install 'seaway[monitor]'` brings it") from err
+        raise FailedPrecondition(f"{err.name} is not installed; `{extras.command('monitor')}` brings it") from err
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seaway import extras
 from seaway.errors import FailedPrecondition, InvalidArgument
 
 Array = npt.NDArray[Any]
@@ -91,6 +92,6 @@ def _bfloat16() -> np.dtype[Any]:
     try:
         import ml_dtypes  # noqa: PLC0415 - optional, and only some models have the type
     except ImportError as err:
-        raise FailedPrecondition("bfloat16 needs the package ml_dtypes: pip install 'seaway[client]'") from err
+        raise FailedPrecondition(f"bfloat16 needs the package ml_dtypes: {extras.command('client')}") from err
     found: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
     return found

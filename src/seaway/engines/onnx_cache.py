@@ -21,6 +21,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
+from seaway import extras
 from seaway.engines.engine import EngineOptions
 from seaway.errors import FailedPrecondition, Internal
 
@@ -83,7 +84,7 @@ def _require_converters() -> None:
     missing = [package for package in ("tensorflow", "tf2onnx") if find_spec(package) is None]
     if missing:
         raise FailedPrecondition(
-            f"converting a SavedModel to ONNX needs {' and '.join(missing)}; pip install 'seaway[onnx,tensorflow]', "
+            f"converting a SavedModel to ONNX needs {' and '.join(missing)}; {extras.command('onnx', 'tensorflow')}, "
             "or serve a model.onnx that was converted elsewhere"
         )
 

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
+from seaway import extras
 from seaway.engines.engine import Engine
 from seaway.errors import FailedPrecondition
 
@@ -56,7 +57,7 @@ def require(name: str) -> None:
     """
     package = KINDS[name].package
     if package and find_spec(package) is None:
-        raise FailedPrecondition(f"engine {name} needs the package {package}; pip install 'seaway[{name}]'")
+        raise FailedPrecondition(f"engine {name} needs the package {package}; {extras.command(name)}")
 
 
 def hosted(name: str) -> Engine:

@@ -11,6 +11,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
+from seaway import extras
 from seaway.errors import FailedPrecondition, NotFound
 
 _LIBRARY_PATTERN = "libtensorflow_cc.so*"
@@ -44,7 +45,7 @@ def find(library: str = "") -> TensorFlow:
         for directory in _package_directories(package):
             for path in sorted(directory.glob(_LIBRARY_PATTERN)):
                 return TensorFlow(path.resolve(), _installed_version())
-    raise FailedPrecondition("TensorFlow is not installed (no libtensorflow_cc.so.2); pip install 'seaway[tensorflow]'")
+    raise FailedPrecondition(f"TensorFlow is not installed (no libtensorflow_cc.so.2); {extras.command('tensorflow')}")
 
 
 def custom_op_libraries(names: tuple[str, ...]) -> tuple[Path, ...]:

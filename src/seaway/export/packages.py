@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib import import_module, metadata
 from types import ModuleType
 
+from seaway import extras
 from seaway.errors import FailedPrecondition
 
 
@@ -19,7 +20,7 @@ def required(package: str, extra: str, purpose: str) -> ModuleType:
     try:
         return import_module(package)
     except ImportError as err:
-        raise FailedPrecondition(f"{purpose} needs {err.name or package}; pip install 'seaway[{extra}]'") from err
+        raise FailedPrecondition(f"{purpose} needs {err.name or package}; {extras.command(extra)}") from err
 
 
 def installed_versions(distributions: tuple[str, ...]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
+from seaway import extras
 from seaway.errors import DataLoss, FailedPrecondition
 from seaway.protos.tensors import COMPLEX, ELEMENT_TYPES, STRING, Tensor, pairs
 from seaway.request_log.entry import Entry, Features, Result
@@ -48,7 +49,7 @@ def require_pyarrow() -> None:
     Raises:  FailedPrecondition - pyarrow is not installed; says how.
     """
     if find_spec("pyarrow") is None:
-        raise FailedPrecondition("the form `parquet` needs the package pyarrow; pip install 'seaway[parquet]'")
+        raise FailedPrecondition(f"the form `parquet` needs the package pyarrow; {extras.command('parquet')}")
 
 
 def write_parquet(path: Path, entries: Callable[[], Iterable[Entry]]) -> None:

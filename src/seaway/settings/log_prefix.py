@@ -10,6 +10,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from urllib.parse import quote, unquote, urlsplit
 
+from seaway import extras
 from seaway.errors import FailedPrecondition, InvalidArgument
 from seaway.stores.url import local_path, scheme_of, shown
 
@@ -77,4 +78,4 @@ def _check_url(named: str, prefix: str) -> None:
 def _check_package(named: str, scheme: str) -> None:
     package, extra = _PACKAGES[scheme]
     if find_spec(package) is None:
-        raise FailedPrecondition(f"{named}, which needs the package {package}; pip install 'seaway[{extra}]'")
+        raise FailedPrecondition(f"{named}, which needs the package {package}; {extras.command(extra)}")

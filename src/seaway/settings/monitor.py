@@ -9,7 +9,7 @@ from seaway.settings.declaration import setting
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
-    """A monitor of this server in a process of its own, where `seaway[monitor]` is installed; docs/monitor.md."""
+    """A monitor of this server in a process of its own, where the extra `monitor` is installed; docs/monitor.md."""
 
     enabled: bool = setting(
         True,

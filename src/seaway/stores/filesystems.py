@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from seaway import extras
 from seaway.errors import FailedPrecondition, InvalidArgument, Unimplemented
 from seaway.stores.url import scheme_of, shown
 
@@ -89,5 +90,5 @@ def _missing(scheme: str, url: str, err: ImportError) -> FailedPrecondition:
         return FailedPrecondition(f"{url} needs a package that is not installed: {err}")
     return FailedPrecondition(
         f"{url} needs the package {_PACKAGES[extra]}, which is not installed ({err.__cause__ or err}); "
-        f"pip install 'seaway[{extra}]'"
+        f"{extras.command(extra)}"
     )

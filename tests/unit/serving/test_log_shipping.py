@@ -93,7 +93,7 @@ def test_a_server_that_never_started_ends(tmp_path: Path) -> None:
 
 def test_a_form_whose_package_is_missing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seaway.request_log.parquet.find_spec", lambda _: None)
-    with pytest.raises(FailedPrecondition, match=r"needs the package pyarrow; pip install 'seaway\[parquet\]'"):
+    with pytest.raises(FailedPrecondition, match=r"needs the package pyarrow; pip install .*pyarrow"):
         log_shipping(settings(tmp_path, format="parquet"), cast(Plane, FakePlane()), FakeClock())
 
 

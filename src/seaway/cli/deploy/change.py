@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from msgspec import structs
 
+from seaway import extras
 from seaway.cli.deploy.console import NOTHING, Terminal, plan_document, print_json
 from seaway.cli.deploy.options import FILE_NAME, Environment, File, Json, TargetName, Yes, opened
 from seaway.deploy.deployment import Deployment, Intent, Situation
@@ -118,7 +119,7 @@ def tell_of_no_monitor(deployment: Deployment, terminal: Terminal) -> None:
     description = deployment.description
     if deployment.monitor_lacks and description.target == "process" and description.monitoring.enabled:
         terminal.tell(
-            f"no monitor: {deployment.monitor_lacks} is not installed; `pip install 'seaway[monitor]'` brings it, "
+            f"no monitor: {deployment.monitor_lacks} is not installed; `{extras.command('monitor')}` brings it, "
             "`monitor: false` wants none"
         )
 

@@ -13,6 +13,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from seaway import extras
 from seaway.cli.recorded import NEEDED
 from seaway.clock import SystemClock
 from seaway.deploy.deployment import Deployment
@@ -51,7 +52,7 @@ def described(file: Path, environment: str, target: str) -> Description:
         from seaway.deploy.description.read import read  # noqa: PLC0415 - servers go without its packages
     except ModuleNotFoundError as err:
         raise FailedPrecondition(
-            f"deploying needs the package {err.name!r}; install it with `pip install 'seaway[deploy]'`"
+            f"deploying needs the package {err.name!r}; install what that needs: {extras.command('deploy')}"
         ) from err
     return read(file, environment, os.environ, target)
 

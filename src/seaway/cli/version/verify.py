@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from seaway import extras
 from seaway.cli.version.place import to_load
 from seaway.engines.choice import is_installed, model_files, natural
 from seaway.engines.registry import KINDS, TENSORFLOW
@@ -52,8 +53,8 @@ def engines_to_ask(directory: Path, named: str) -> tuple[str, ...]:
     files, usable = model_files(directory), installed()
     taking = [name for name, kind in KINDS.items() if name in usable and files & set(kind.files)]
     if not taking:
-        needed = ", ".join(sorted(name for name, kind in KINDS.items() if files & set(kind.files)))
-        raise FailedPrecondition(f"no engine for {directory} is installed; install one: pip install 'seaway[{needed}]'")
+        needed = [extras.command(name) for name, kind in sorted(KINDS.items()) if files & set(kind.files)]
+        raise FailedPrecondition(f"no engine for {directory} is installed; install one: {' or '.join(needed)}")
     first = natural(files, usable)[0]
     return (first, *(name for name in taking if name != first))
 

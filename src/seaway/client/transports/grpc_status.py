@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from seaway import extras
 from seaway.client.address import Address
 from seaway.client.exchange import Refusal
 from seaway.client.options import Tls
@@ -44,7 +45,7 @@ def grpcio() -> Any:
         import grpc  # noqa: PLC0415 - optional, and takes 80 ms
         import grpc.aio  # noqa: PLC0415
     except ImportError as err:
-        raise FailedPrecondition(f"gRPC needs the package grpcio ({err}): pip install 'seaway[client]'") from err
+        raise FailedPrecondition(f"gRPC needs the package grpcio ({err}): {extras.command('client')}") from err
     return grpc
 
 

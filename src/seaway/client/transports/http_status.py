@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seaway import extras
 from seaway.client.address import Address
 from seaway.client.exchange import Refusal
 from seaway.client.options import Tls
@@ -78,7 +79,7 @@ def httpx_module() -> types.ModuleType:
     try:
         import httpx  # noqa: PLC0415 - optional, and takes 120 ms
     except ImportError as err:
-        raise FailedPrecondition(f"REST needs the package httpx ({err}): pip install 'seaway[client]'") from err
+        raise FailedPrecondition(f"REST needs the package httpx ({err}): {extras.command('client')}") from err
     return httpx
 
 

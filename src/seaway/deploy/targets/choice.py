@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from seaway import extras
 from seaway.deploy.site import Place, Site
 from seaway.errors import FailedPrecondition
 
@@ -19,7 +20,7 @@ def site_at(place: Place) -> Site:
     except ModuleNotFoundError as err:
         extra = "kubernetes" if name == "kubernetes" else "deploy"
         raise FailedPrecondition(
-            f"target {name} needs the package {err.name!r}; install it with `pip install 'seaway[{extra}]'`"
+            f"target {name} needs the package {err.name!r}; install what deploying needs: {extras.command(extra)}"
         ) from err
 
 

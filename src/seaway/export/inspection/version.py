@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from seaway import extras
 from seaway.engines.choice import can_convert, model_files
 from seaway.engines.registry import KINDS, LITERT, ONNX, OPENVINO, TENSORFLOW
 from seaway.engines.signatures import DEFAULT
@@ -108,11 +109,11 @@ def _why_not(engine: str, files: frozenset[str], graph: Graph, installed: frozen
     if not files & set(kind.files):
         return f"it takes {' or '.join(kind.files)}"
     if engine not in installed:
-        return f"not installed: pip install 'seaway[{engine}]'"
+        return f"not installed: {extras.command(engine)}"
     if engine in {TENSORFLOW, LITERT} or "model.onnx" in files:
         return ""
     if engine == ONNX and not can_convert():
-        return "a SavedModel has to be converted: pip install 'seaway[onnx,tensorflow]'"
+        return f"a SavedModel has to be converted: {extras.command('onnx', 'tensorflow')}"
     if engine == OPENVINO and DEFAULT not in graph.signatures:
         return f"it serves the signature {DEFAULT} only"
     return ""

@@ -16,6 +16,7 @@ from typing import Any
 
 from msgspec import structs
 
+from seaway import extras
 from seaway.errors import FailedPrecondition, Unavailable
 from seaway.monitor.collect.host import gauge
 from seaway.monitor.collect.targets import PATH, target
@@ -171,7 +172,7 @@ def engine() -> Ask:
         import docker  # noqa: PLC0415 - who looks at no engine needs no client
         from docker.errors import DockerException  # noqa: PLC0415
     except ImportError as err:
-        raise FailedPrecondition(f"{err.name} is not installed; `pip install 'seaway[deploy]'` brings it") from err
+        raise FailedPrecondition(f"{err.name} is not installed; `{extras.command('deploy')}` brings it") from err
     try:
         client = docker.from_env(timeout=10)
         client.ping()

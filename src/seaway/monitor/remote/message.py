@@ -16,6 +16,7 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
+from seaway import extras
 from seaway.errors import FailedPrecondition
 
 _PACKAGE = "prometheus"
@@ -65,7 +66,7 @@ def compressed(content: bytes) -> bytes:
         from cramjam import snappy  # noqa: PLC0415 - only who writes elsewhere needs it
     except ImportError as err:
         raise FailedPrecondition(
-            "--remote-write compresses with cramjam, which is not installed; `pip install 'seaway[monitor]'` brings it"
+            f"--remote-write compresses with cramjam, which is not installed; `{extras.command('monitor')}` brings it"
         ) from err
     return bytes(snappy.compress_raw(content))
 

@@ -12,6 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from seaway import extras
 from seaway.cli.report import default_name, parse_latency, report, span
 from seaway.errors import FailedPrecondition, InvalidArgument, NotFound
 from tests.support.report_samples import HOSTILE, filled
@@ -58,7 +59,7 @@ def test_an_installation_without_the_monitor_says_what_is_missing(monkeypatch: p
     monkeypatch.setitem(sys.modules, "seaway.monitor.report.figures", None)
     result = ran("m")
     assert isinstance(result.exception, FailedPrecondition)
-    assert "pip install 'seaway[monitor]'" in result.exception.message
+    assert extras.command("monitor") in result.exception.message
 
 
 def test_times_lie_on_the_rows_that_there_are() -> None:

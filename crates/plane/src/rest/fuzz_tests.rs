@@ -1,4 +1,4 @@
-//! A short, repeatable run of what `fuzz/` does for hours: mutated bodies must give an answer or a status, never a panic.
+//! A short, repeatable run over mutated bodies, which must give an answer or a status, never a panic.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,18 +1,16 @@
 //! REST from bytes on a socket to a worker's frames and back, through a whole plane.
 
-mod support;
-
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::worker::{self, Act, Gate, Output, Seen};
+use crate::support::{settings, signature_def_map};
 use seaway_plane::plane::Plane;
 use seaway_plane::routes::RoutesDocument;
 use seaway_plane::settings::PlaneSettings;
 use seaway_wire::Layout;
-use support::worker::{self, Act, Gate, Output, Seen};
-use support::{settings, signature_def_map};
 
 /// A plane with one model `m`, which a worker answers as a test wants.
 struct Served {

@@ -1,19 +1,17 @@
 //! Tokens over real connections: what needs one, what does not, and what a client without one is told.
 
-mod support;
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use crate::support::client::{framed, full, request, spec, Answer, Client, PREDICT};
+use crate::support::served::{answer, grpc_settings, Served};
 use prost::Message;
 use seaway_plane::pb::grpc::health::v1::HealthCheckRequest;
 use seaway_plane::pb::tensorflow::serving as pb;
 use seaway_plane::settings::PlaneSettings;
 use seaway_plane::status::Code;
 use seaway_plane::tokens::Secret;
-use support::client::{framed, full, request, spec, Answer, Client, PREDICT};
-use support::served::{answer, grpc_settings, Served};
 
 const PREDICT_PATH: &str = "/v1/models/m:predict";
 const BODY: &str = r#"{"instances": [1.0]}"#;

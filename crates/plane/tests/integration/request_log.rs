@@ -1,17 +1,15 @@
 //! The request log of a whole plane: what fills it, what it costs, and what happens where there is no room.
 
-mod support;
-
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::support::client::{request, PREDICT};
+use crate::support::served::{answer, grpc_settings, Served};
 use prost::Message;
 use seaway_plane::pb::tensorflow::serving as pb;
 use seaway_plane::pb::tensorflow::serving::prediction_log::LogType;
 use seaway_plane::routes::RoutesDocument;
 use seaway_plane::settings::{PlaneSettings, RequestLogSettings};
-use support::client::{request, PREDICT};
-use support::served::{answer, grpc_settings, Served};
 
 /// A directory of a test's own, which is gone with it.
 struct Directory(PathBuf);

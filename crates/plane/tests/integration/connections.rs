@@ -1,12 +1,13 @@
 //! Listeners, TLS, health, reflection and the way down, over real connections.
 
-mod support;
-
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::support::client::{eventually, framed, full, request, unfinished, Body, Client, PREDICT};
+use crate::support::served::{answer, grpc_settings, Served};
+use crate::support::worker::{half_plus_two, Gate};
 use http_body_util::BodyExt;
 use prost::Message;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -14,9 +15,6 @@ use seaway_plane::pb::grpc::health::v1::{HealthCheckRequest, HealthCheckResponse
 use seaway_plane::plane::Plane;
 use seaway_plane::settings::{PlaneSettings, TlsSettings};
 use seaway_plane::status::Code;
-use support::client::{eventually, framed, full, request, unfinished, Client, PREDICT};
-use support::served::{answer, grpc_settings, Served};
-use support::worker::{half_plus_two, Gate};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
@@ -321,11 +319,7 @@ fn a_request_that_is_still_being_received_is_waited_for() {
 }
 
 /// A body in two parts, the second of which waits to be told.
-fn async_stream_of(
-    first: bytes::Bytes,
-    told: tokio::sync::oneshot::Receiver<()>,
-    second: bytes::Bytes,
-) -> support::client::Body {
+fn async_stream_of(first: bytes::Bytes, told: tokio::sync::oneshot::Receiver<()>, second: bytes::Bytes) -> Body {
     use http_body_util::StreamBody;
     use hyper::body::Frame;
     let (sender, receiver) = tokio::sync::mpsc::channel(2);

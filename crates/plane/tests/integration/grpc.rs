@@ -1,11 +1,15 @@
 //! gRPC over real connections: what every call answers, well-formed or not.
 
-mod support;
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::client::{
+    empty, eventually, framed, framed_gzip, full, request, spec, unfinished, Body, Client, PREDICT,
+};
+use crate::support::served::{answer, grpc_settings, Served};
+use crate::support::signature_def_map;
+use crate::support::worker::{half_plus_two, Act, Gate};
 use prost::Message;
 use seaway_plane::inference::method_names::{CLASSIFY, PREDICT as PREDICT_METHOD, REGRESS};
 use seaway_plane::pb::tensorflow::serving as pb;
@@ -15,10 +19,6 @@ use seaway_plane::pb::tensorflow::TensorShapeProto;
 use seaway_plane::plane::Event;
 use seaway_plane::settings::PlaneSettings;
 use seaway_plane::status::{Code, Status};
-use support::client::{empty, eventually, framed, framed_gzip, full, request, spec, unfinished, Client, PREDICT};
-use support::served::{answer, grpc_settings, Served};
-use support::signature_def_map;
-use support::worker::{half_plus_two, Act, Gate};
 
 fn expected(code: Code) -> i32 {
     code as i32
@@ -421,7 +421,7 @@ fn what_is_no_well_formed_call_is_refused_and_the_connection_goes_on() {
     let good = framed(0, &request("", &[("x", &[1.0])]).encode_to_vec());
     let cut = good.slice(..good.len() - 3);
     type Headers = &'static [(&'static str, &'static str)];
-    let cases: Vec<(&str, Headers, support::client::Body, Code, &str)> = vec![
+    let cases: Vec<(&str, Headers, Body, Code, &str)> = vec![
         ("a cut message", &[], full(cut), Code::Internal, "the request ended after "),
         (
             "a cut header",

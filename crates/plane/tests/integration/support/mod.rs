@@ -1,7 +1,5 @@
 //! What the tests of the plane share: a worker that behaves as told, signatures to ask it for, and jobs.
 
-#![allow(dead_code)] // Each test binary uses a part.
-
 pub mod client;
 pub mod served;
 pub mod worker;

@@ -1,10 +1,10 @@
 //! Joined runs against a worker that does as a test wants: what is joined, what is not, and who gets which rows.
 
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::worker::{half_plus_two, Act, Gate, Output, Seen};
+use crate::support::{channel, job, job_until, settings, signature};
 use parking_lot::Mutex;
 use seaway_plane::batch::prove::prove;
 use seaway_plane::batch::BatchRules;
@@ -14,8 +14,6 @@ use seaway_plane::signature::Signature;
 use seaway_plane::status::{Code, Status};
 use seaway_plane::tensor::Tensor;
 use seaway_wire::DType;
-use support::worker::{half_plus_two, Act, Gate, Output, Seen};
-use support::{channel, job, job_until, settings, signature};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 

@@ -1,7 +1,5 @@
 //! Operations through a whole plane: accepted, run after everybody else, kept, run again, refused.
 
-mod support;
-
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -9,15 +7,15 @@ use std::sync::mpsc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::support::served::answer;
+use crate::support::worker::{self, Act, Gate, Seen};
+use crate::support::{settings, signature_def_map};
 use parking_lot::Mutex;
 use seaway_plane::plane::{Event, Plane};
 use seaway_plane::routes::RoutesDocument;
 use seaway_plane::settings::{OperationsSettings, PlaneSettings, WebhookSettings};
 use seaway_wire::Layout;
 use serde_json::{json, Value};
-use support::served::answer;
-use support::worker::{self, Act, Gate, Seen};
-use support::{settings, signature_def_map};
 
 const PREDICT: &str = "/v1/models/m:predict";
 const ASYNC: (&str, &str) = ("Prefer", "respond-async");

@@ -1,19 +1,17 @@
 //! A channel against workers that behave well, slowly, badly, or not at all.
 
-mod support;
-
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::worker::{half_plus_two, Act, Gate, Output};
+use crate::support::{self, channel, floats, job, job_until, settings};
 use seaway_plane::channel::{Channel, Outputs};
 use seaway_plane::status::{Code, Status};
 use seaway_wire::clock::{left, monotonic_nanos};
 use seaway_wire::frame::{Reply, Run};
 use seaway_wire::{packet, DType, Layout};
-use support::worker::{half_plus_two, Act, Gate, Output};
-use support::{channel, floats, job, job_until, settings};
 use tokio::time::Instant;
 
 fn values(outputs: &Outputs) -> Vec<f32> {

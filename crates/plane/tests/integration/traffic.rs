@@ -1,7 +1,5 @@
 //! Requests that are spread over two versions of a model, through a whole plane and over both APIs.
 
-mod support;
-
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,6 +7,10 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::support::client::{framed, full, request, spec, Client, PREDICT};
+use crate::support::served::answer;
+use crate::support::worker::{self, Act, Gate, Seen};
+use crate::support::{settings, signature_def_map};
 use prost::Message;
 use seaway_plane::inference::method_names::{CLASSIFY, REGRESS};
 use seaway_plane::pb::tensorflow::serving as pb;
@@ -18,10 +20,6 @@ use seaway_plane::routes::RoutesDocument;
 use seaway_plane::settings::{OperationsSettings, PlaneSettings};
 use seaway_wire::Layout;
 use serde_json::{json, Value};
-use support::client::{framed, full, request, spec, Client, PREDICT};
-use support::served::answer;
-use support::worker::{self, Act, Gate, Seen};
-use support::{settings, signature_def_map};
 
 /// A plane with versions 1 and 2 of a model `m`.
 struct Served {

@@ -1,5 +1,5 @@
 //! A short, repeatable fuzz run over everything that clients and workers send in protobuf or frames: bytes are read or
-//! refused, without a panic and without more memory than they deserve. The long runs are in `fuzz/`.
+//! refused, without a panic and without more memory than they deserve.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

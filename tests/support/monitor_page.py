@@ -110,6 +110,10 @@ class Monitor:
     """A monitor that only shows, and whose alerts a test sets."""
 
     def __init__(self, store: Store) -> None:
+        self.reset(store)
+
+    def reset(self, store: Store) -> None:
+        """Forget what tests have set and asked."""
         self.store = store
         self.found: tuple[AlertStatus, ...] = (alert("SlowModel", AlertState.PENDING, model=PLAIN),)
         self.silenced: list[tuple[str, float]] = []

@@ -67,7 +67,7 @@ $(STAMPS)/packages: $(REQUIREMENTS) requirements-dev-nodeps.txt $(STAMPS)/venv
 # not need too. `make bench` and `make dist` build what is released.
 $(STAMPS)/core: $(RUST_SOURCES) pyproject.toml $(STAMPS)/packages
 	$(call say,"building the data plane: the first time this compiles for minutes")
-	@maturin develop --quiet >$(STAMPS)/build.log 2>&1 || { cat $(STAMPS)/build.log >&2; exit 1; }
+	@maturin develop --features as-in-tests --quiet >$(STAMPS)/build.log 2>&1 || { cat $(STAMPS)/build.log >&2; exit 1; }
 	@rm -f $(STAMPS)/core-release
 	@touch $@
 
@@ -87,7 +87,7 @@ rust: setup
 	$(call say,"Rust tests and fuzz runs of $(SEAWAY_FUZZ_SECONDS) s each")
 	@SEAWAY_TF_LIBRARY="$$($(BIN)/python -c 'from seaway.engines import tensorflow; print(tensorflow.find().library)')" \
 		SEAWAY_TEST_MODELS="$$($(BIN)/python -m tests.models.build | tail -1)" \
-		cargo nextest run --workspace $(ARGS)
+		cargo nextest run --profile ci --workspace $(ARGS)
 
 unit: setup
 	@$(PYTEST) -n $(CORES)

@@ -44,6 +44,7 @@ rollout:
   bake_s: 1
   min_samples: 20
   patience_s: 60
+  tolerance: 100
 """
 
 CERTIFICATES = Path(__file__).parents[1] / "certificates"

@@ -49,7 +49,7 @@ server:
   tokens: [{{env: APP_TOKEN}}]
   start_timeout_s: {start_timeout_s}
   settings: {{trials: {{enabled: false}}, engine: {{engine: openvino}}}}
-rollout: {{shadow: 0, canary: [0.5], stage_s: 1, bake_s: 1, min_samples: 20, patience_s: 60}}
+rollout: {{shadow: 0, canary: [0.5], stage_s: 1, bake_s: 1, min_samples: 20, patience_s: 60, tolerance: 100}}
 monitor: {monitor}
 kubernetes: {{namespace: {namespace}, store_claim: "{claim}"}}
 """

@@ -170,6 +170,7 @@ rollout:
   canary: [0.5]
   stage_s: 300
   min_samples: 20
+  tolerance: 100
   checks:
     - {name: requests, query: 'sum(increase(seaway_requests_total{model="$model",version="$version"}[1m]))', max: 5}
 """

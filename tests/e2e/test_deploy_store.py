@@ -40,6 +40,7 @@ rollout:
   bake_s: 1
   min_samples: 20
   patience_s: 60
+  tolerance: 100
 """
 
 

@@ -45,7 +45,8 @@ server:
   start_timeout_s: 90
   settings: {{trials: {{enabled: false}}, engine: {{engine: tensorflow}}}}
 monitor: {{port: MONITOR, interval_s: 1}}
-rollout: {{shadow: 1.0, shadow_s: 1, canary: [0.5], stage_s: 1, bake_s: 1, min_samples: 20, patience_s: 60, tolerance: 100}}
+rollout:
+  {{shadow: 1.0, shadow_s: 1, canary: [0.5], stage_s: 1, bake_s: 1, min_samples: 20, patience_s: 60, tolerance: 100}}
 """
 
 

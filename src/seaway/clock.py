@@ -1,7 +1,7 @@
 """Time as an argument: whoever needs the time of day, an interval or a pause is given a Clock.
 
-Tests pass a clock whose time moves only when they say so (tests/support/fakes.py); nothing else in the package reads the
-system's clock or sleeps.
+Tests pass a clock whose time moves only when they say so (tests/support/fakes.py); nothing else in the package reads
+the system's clock or sleeps.
 """
 
 from __future__ import annotations

@@ -63,11 +63,17 @@ $(STAMPS)/packages: $(REQUIREMENTS) requirements-dev-nodeps.txt $(STAMPS)/venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-dev-nodeps.txt
 	@touch $@
 
+# While pip downloads, the compiler works. (A cargo that saw this make's job server would take one core of all.)
+$(STAMPS)/compiled: $(RUST_SOURCES) $(STAMPS)/venv
+	$(call say,"compiling the data plane: the first time this takes minutes")
+	@env -u MAKEFLAGS -u MFLAGS cargo build --workspace --features seaway-py/extension-module,seaway-py/as-in-tests --quiet
+	@touch $@
+
 # The profile `dev` has no link-time optimisation, and is the one of the Rust tests, so this compiles nothing that they do
 # not need too. `make bench` and `make dist` build what is released.
-$(STAMPS)/core: $(RUST_SOURCES) pyproject.toml $(STAMPS)/packages
-	$(call say,"building the data plane: the first time this compiles for minutes")
-	@maturin develop --features as-in-tests --quiet >$(STAMPS)/build.log 2>&1 || { cat $(STAMPS)/build.log >&2; exit 1; }
+$(STAMPS)/core: pyproject.toml $(STAMPS)/packages $(STAMPS)/compiled
+	$(call say,"linking the data plane into $(VENV)")
+	@env -u MAKEFLAGS -u MFLAGS maturin develop --features as-in-tests --quiet >$(STAMPS)/build.log 2>&1 || { cat $(STAMPS)/build.log >&2; exit 1; }
 	@rm -f $(STAMPS)/core-release
 	@touch $@
 
@@ -77,7 +83,8 @@ $(STAMPS)/core-release: $(RUST_SOURCES) pyproject.toml $(STAMPS)/packages
 	@rm -f $(STAMPS)/core
 	@touch $@
 
-setup: tools $(STAMPS)/core
+setup: tools
+	@$(MAKE) --no-print-directory -j2 $(STAMPS)/core
 
 demo: setup ## Train, serve, predict, swap versions under load
 	$(call say,"demo: its files go to $(RUN)")
@@ -145,8 +152,14 @@ bench: $(STAMPS)/core-release
 dist: setup
 	$(call say,"dist: a wheel and a source distribution")
 	@rm -rf dist
+<<<<<<< HEAD
 	@maturin build --release --quiet --out dist
 	@maturin sdist --quiet --out dist
+=======
+	@export PATH="$(CURDIR)/$(BIN):$$PATH" VIRTUAL_ENV="$(CURDIR)/$(VENV)"; \
+		{ maturin build --release --quiet --out dist && maturin sdist --out dist; } >$(STAMPS)/dist.log 2>&1 \
+		|| { cat $(STAMPS)/dist.log >&2; exit 1; }
+>>>>>>> habits
 	$(call say,"trying them as a user gets them: the first time this downloads an engine")
 	@$(BIN)/python tools/check_dist.py --model "$$($(BIN)/python -m tests.models.build --only half_plus_two | tail -1)/half_plus_two" \
 		$(if $(EXTRA),--extra $(EXTRA)) $(if $(filter-out 0,$(SDIST)),--sdist)

@@ -152,14 +152,8 @@ bench: $(STAMPS)/core-release
 dist: setup
 	$(call say,"dist: a wheel and a source distribution")
 	@rm -rf dist
-<<<<<<< HEAD
-	@maturin build --release --quiet --out dist
-	@maturin sdist --quiet --out dist
-=======
-	@export PATH="$(CURDIR)/$(BIN):$$PATH" VIRTUAL_ENV="$(CURDIR)/$(VENV)"; \
-		{ maturin build --release --quiet --out dist && maturin sdist --out dist; } >$(STAMPS)/dist.log 2>&1 \
+	@{ maturin build --release --quiet --out dist && maturin sdist --out dist; } >$(STAMPS)/dist.log 2>&1 \
 		|| { cat $(STAMPS)/dist.log >&2; exit 1; }
->>>>>>> habits
 	$(call say,"trying them as a user gets them: the first time this downloads an engine")
 	@$(BIN)/python tools/check_dist.py --model "$$($(BIN)/python -m tests.models.build --only half_plus_two | tail -1)/half_plus_two" \
 		$(if $(EXTRA),--extra $(EXTRA)) $(if $(filter-out 0,$(SDIST)),--sdist)

@@ -32,7 +32,7 @@ def test_a_new_version_that_takes_something_else_is_noticed(start: Start, store:
         assert client.predict("m", [[1.0, 0.0, 2.0]]).tolist() == [[11.0, 14.0]]
         store.add("m", 2, "int32_rows")
         true_soon(lambda: client.status("m")[0].version == 2, "version 2 is served")
-        assert eventually(lambda: client.predict("m", [3]), lambda y: y.tolist() == [7], "asked in the new type", 10)
+        assert eventually(lambda: client.predict("m", [3]), lambda y: y.tolist() == [7], "asked in the new type")
         answer = client.answer("m", [3])
         assert (answer.version, answer.outputs["y"].dtype) == (2, np.int32)
 

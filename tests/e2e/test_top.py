@@ -177,7 +177,7 @@ def test_keys_in_a_terminal_and_quitting_puts_it_back(
     terminal.resize(20, 50)
     terminal.press(b"\x1b[Aq")  # An arrow means nothing.
     assert terminal.process.wait(20) == 0
-    true_soon(lambda: is_put_back(terminal), "the terminal is put back", 5)
+    true_soon(lambda: is_put_back(terminal), "the terminal is put back")
     assert b"\x1b[31m" not in terminal.written  # NO_COLOR
 
 
@@ -187,7 +187,7 @@ def test_signals_put_the_terminal_back(open_terminal: Callable[..., Terminal], n
     terminal.shows("No server answers")
     terminal.process.send_signal(number)
     assert terminal.process.wait(20) == code
-    true_soon(lambda: is_put_back(terminal), "the terminal is put back", 5)
+    true_soon(lambda: is_put_back(terminal), "the terminal is put back")
 
 
 def test_control_z_puts_the_terminal_back_and_it_goes_on_afterwards(open_terminal: Callable[..., Terminal]) -> None:
@@ -196,14 +196,14 @@ def test_control_z_puts_the_terminal_back_and_it_goes_on_afterwards(open_termina
     terminal.press(b"r")
     terminal.shows("by p99")
     terminal.press(b"\x1a")
-    true_soon(lambda: is_put_back(terminal), "the terminal is put back", 10)
+    true_soon(lambda: is_put_back(terminal), "the terminal is put back")
     stopped = psutil.Process(terminal.process.pid)
-    eventually(stopped.status, lambda status: status == psutil.STATUS_STOPPED, "it is suspended", 10)
+    eventually(stopped.status, lambda status: status == psutil.STATUS_STOPPED, "it is suspended")
     terminal.process.send_signal(signal.SIGCONT)
-    eventually(lambda: terminal.state, lambda state: state != terminal.before, "it goes on", 10)
+    eventually(lambda: terminal.state, lambda state: state != terminal.before, "it goes on")
     terminal.press(b"q")
     assert terminal.process.wait(20) == 0
-    true_soon(lambda: is_put_back(terminal), "the terminal is put back again", 5)
+    true_soon(lambda: is_put_back(terminal), "the terminal is put back again")
 
 
 def test_a_stream_of_json_ends_by_a_signal_or_with_its_reader_and_leaves_nothing(

@@ -211,7 +211,7 @@ def test_a_server_that_ends_sends_what_waits_and_does_not_wait_for_a_collector_t
     again = start({"two": models.path("half_plus_two")}, *flags)
     again.post("/v1/models/two:predict", BODY)
     again.terminate()
-    assert again.wait_end(20) == 0
+    assert again.wait_end() == 0
 
 
 def test_opentelemetrys_own_variables_count(start: Start, models: Models, monkeypatch: pytest.MonkeyPatch) -> None:

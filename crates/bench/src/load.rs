@@ -282,9 +282,8 @@ mod tests {
             assert!(progress.failed == 0 && progress.succeeded == 0);
             false
         };
-        let began = Instant::now();
-        let report = crate::in_one_thread(run(vec![Silent], &load(60.0, u64::MAX), &mut watch)).unwrap();
+        // An hour that was planned is not waited for.
+        let report = crate::in_one_thread(run(vec![Silent], &load(3600.0, u64::MAX), &mut watch)).unwrap();
         assert_eq!((report["interrupted"].as_bool(), report["unanswered"].as_u64(), told), (Some(true), Some(1), 1));
-        assert!(began.elapsed() < Duration::from_secs(30), "it does not wait for the end that was planned");
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::client::{eventually, framed, full, request, unfinished, Body, Client, PREDICT};
 use crate::support::served::{answer, grpc_settings, Served};
@@ -188,10 +188,9 @@ fn a_client_that_says_nothing_is_hung_up_on() {
             let mut stream = std::net::TcpStream::connect(address.as_ref().unwrap()).unwrap();
             stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
             stream.write_all(said).unwrap();
-            let started = Instant::now();
             let ended = stream.read_to_end(&mut Vec::new());
             let timed_out = ended.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
-            assert!(!timed_out && started.elapsed() < Duration::from_secs(10), "{said:?} on {address:?}");
+            assert!(!timed_out, "{said:?} on {address:?}");
         }
     }
     served.run(async |client: Client| {
@@ -343,9 +342,7 @@ fn an_idle_or_unfinished_client_does_not_keep_the_server() {
         tokio::task::yield_now().await;
         client
     });
-    let started = Instant::now();
     assert!(served.plane().drain(Duration::from_millis(300)), "no inference is left");
-    assert!(started.elapsed() < Duration::from_secs(10));
     drop(idle);
 }
 

@@ -73,7 +73,7 @@ $(STAMPS)/compiled: $(RUST_SOURCES) $(STAMPS)/venv
 # not need too. `make bench` and `make dist` build what is released.
 $(STAMPS)/core: pyproject.toml $(STAMPS)/packages $(STAMPS)/compiled
 	$(call say,"linking the data plane into $(VENV)")
-	@env -u MAKEFLAGS -u MFLAGS maturin develop --features as-in-tests --quiet >$(STAMPS)/build.log 2>&1 || { cat $(STAMPS)/build.log >&2; exit 1; }
+	@env -u MAKEFLAGS -u MFLAGS maturin develop --features pyo3/extension-module,as-in-tests --quiet >$(STAMPS)/build.log 2>&1 || { cat $(STAMPS)/build.log >&2; exit 1; }
 	@rm -f $(STAMPS)/core-release
 	@touch $@
 
@@ -123,7 +123,7 @@ check: setup
 	@mypy
 	@lint-imports
 	$(call say,"licences, sources and known vulnerabilities")
-	@cargo deny --log-level error check licenses bans sources
+	@cargo deny --offline -L error check licenses bans sources
 	@tools/check_advisories.sh
 	$(call say,"generated docs are current")
 	@$(BIN)/python -m seaway.cli.reference --check

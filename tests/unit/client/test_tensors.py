@@ -56,7 +56,7 @@ def test_texts_and_bytes_come_back_as_bytes(shape: tuple[int, ...]) -> None:
 @given(
     st_numpy.arrays(st.sampled_from([np.float32, np.int64, np.bool_]), st_numpy.array_shapes(min_dims=0, min_side=0))
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_is_written_is_what_protobuf_reads(array: np.ndarray) -> None:
     read = TensorProto.FromString(encoded(array))
     assert tuple(dim.size for dim in read.tensor_shape.dim) == array.shape
@@ -148,7 +148,7 @@ def test_bytes_that_are_no_tensor_are_refused(data: bytes, words: str) -> None:
 
 
 @given(st.binary(max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     try:
         predict_response(data)

@@ -109,6 +109,7 @@ def test_one_that_is_waited_for_in_vain_is_named(state: StateDirectory) -> None:
     scaling = this_process("autoscale 2", "ann@desk", clock, is_automatic=True)
 
     def renewed() -> None:
+        clock.advance(lock.LOST_AFTER_S / 2)
         state.write(lock.NAME, msgspec.json.encode(structs.replace(scaling, renewed=clock.wall())))
 
     renewed()

@@ -60,8 +60,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what runs is ended, and the files go
     try:
         wheel, sdist = only(options.dist, "seaway-*.whl"), only(options.dist, "seaway-*.tar.gz")
-        if not any(options.model.glob("*/saved_model.pb")):
-            raise Wrong(f"{options.model} holds no version with a saved_model.pb")
+        if options.model.name != MODEL or not any(options.model.glob("[0-9]*/saved_model.pb")):
+            raise Wrong(f"--model {options.model} is not the directory {MODEL} with a version of it")
         check_wheel(wheel)
         check_sdist(sdist)
         with tempfile.TemporaryDirectory(prefix="seaway-dist-") as scratch:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.models import cache
 from tests.support.artifacts import ARTIFACTS, FAILED
+from tests.support.properties import load_profile
 from tests.support.scheduling import arrange, scheduler, starts_servers
 from tests.support.server import Server, config_text
 
@@ -27,10 +28,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let Ctrl-C reach programs under test also when pytest itself was started in the background.
+    """Set what holds in every process of a run.
 
-    A shell has such a command ignore SIGINT, and so would everything that it starts.
+    Ctrl-C has to reach programs under test also when pytest itself was started in the background: a shell has such a
+    command ignore SIGINT, and so would everything that it starts.
     """
+    load_profile()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

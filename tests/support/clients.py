@@ -139,10 +139,15 @@ def examples(*rows: dict[str, float], context: dict[str, float] | None = None) -
 
 @dataclass
 class Load:
-    """Clients that keep calling in threads of their own until told to stop, and keep count."""
+    """Clients that keep calling in threads of their own until told to stop, and keep count.
+
+    They pause between two calls: a constant load of a few hundred a second shows every gap, and leaves the processors to
+    those who are being watched.
+    """
 
     call: Callable[[], Any]
     threads: int = 2
+    pause_s: float = 0.005
     answered: Counter[Any] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
 
@@ -171,3 +176,4 @@ class Load:
                 self.answered[self.call()] += 1
             except Exception as error:
                 self.failures.append(str(error)[:300])
+            self._stopping.wait(self.pause_s)

@@ -141,8 +141,8 @@ def examples(*rows: dict[str, float], context: dict[str, float] | None = None) -
 class Load:
     """Clients that keep calling in threads of their own until told to stop, and keep count.
 
-    They pause between two calls: a constant load of a few hundred a second shows every gap, and leaves the processors to
-    those who are being watched.
+    They pause between two calls: a constant load of a few hundred a second shows every gap, and leaves the processors
+    to those who are being watched.
     """
 
     call: Callable[[], Any]

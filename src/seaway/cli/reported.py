@@ -10,7 +10,7 @@ from pathlib import Path
 
 from msgspec import structs
 
-from seaway.cli.watched import as_event, of_report
+from seaway.cli.watched import EndedChanges, as_event, of_report
 from seaway.clock import Clock
 from seaway.deploy import history
 from seaway.deploy.report_files import is_fresh, read_reports
@@ -39,6 +39,7 @@ class ReportedDeployment:
         self._resolve = resolve
         self._clock = clock
         self._reports: dict[str, Report] = {}
+        self._ended = EndedChanges()
 
     def targets(self) -> Sequence[Target]:
         """Return the replicas, which have their own names on the network of the deployment."""
@@ -58,13 +59,9 @@ class ReportedDeployment:
         return found
 
     def events(self, after: float, until: float) -> Sequence[Event]:
-        """Return the changes that ended within a time. Units: seconds since the Unix epoch."""
+        """Return the changes that have ended since the last call; the first call leaves out what ended before `after`."""
         project = self._project()
-        return [
-            Event(round((each.at + each.seconds) * 1000), *as_event(each, project))
-            for each in history.read(self._state)
-            if each.outcome != "running" and after < each.at + each.seconds <= until
-        ]
+        return [as_event(each, project) for each in self._ended.since_asked(history.read(self._state), after)]
 
     def samples(self, at: int) -> list[Sample]:
         """Return what each replica says that it uses, and whether it is ready. Units: at in ms since the epoch."""

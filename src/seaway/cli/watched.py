@@ -26,6 +26,34 @@ from seaway.monitor.store.store import Event
 from seaway.monitor.target import Target
 
 
+class EndedChanges:
+    """Which changes of a deployment have ended since somebody asked; each is told once.
+
+    A change is written down as ended some time after it has ended, so the time of a change cannot tell whether it is new:
+    who asks in between would pass over it for good.
+    """
+
+    def __init__(self) -> None:
+        """Know of nothing yet."""
+        self._told: set[tuple[int, float]] | None = None
+
+    def since_asked(self, entries: Sequence[Entry], after: float) -> list[Entry]:
+        """Return the new ones, the oldest first; at first those that ended later than `after`.
+
+        Units: after in seconds since the Unix epoch.
+        """
+        ended = [each for each in entries if each.outcome != "running"]
+        told = self._told
+        if told is None:
+            told = {_identity(each) for each in ended if each.at + each.seconds <= after}
+        self._told = {_identity(each) for each in ended}
+        return [each for each in ended if _identity(each) not in told]
+
+
+def _identity(entry: Entry) -> tuple[int, float]:
+    return entry.id, entry.at  # numbers begin again when a deployment was destroyed
+
+
 class WatchedDeployment:
     """One deployment. One thread at a time."""
 
@@ -35,6 +63,7 @@ class WatchedDeployment:
         self._project = deployed.description.project
         self._replicas: tuple[Replica, ...] = ()
         self._reports: dict[str, Report] = {}
+        self._ended = EndedChanges()
 
     def targets(self) -> Sequence[Target]:
         """Return the replicas that can be reached from this machine. Raises as the target's `observe` does."""
@@ -52,12 +81,9 @@ class WatchedDeployment:
         return objective_rules([_promise(name, each.objective) for name, each in models.items()])
 
     def events(self, after: float, until: float) -> Sequence[Event]:
-        """Return the changes that ended within a time. Units: seconds since the Unix epoch."""
-        return [
-            Event(round((each.at + each.seconds) * 1000), *as_event(each, self._project))
-            for each in history.read(self._deployed.site.state)
-            if each.outcome != "running" and after < each.at + each.seconds <= until
-        ]
+        """Return the changes that have ended since the last call; the first call leaves out what ended before `after`."""
+        ended = self._ended.since_asked(history.read(self._deployed.site.state), after)
+        return [as_event(each, self._project) for each in ended]
 
     def samples(self, at: int) -> list[Sample]:
         """Return what each replica uses, whether it is ready, and how often it was started again.
@@ -102,9 +128,10 @@ def of_report(report: Report, before: Report | None, labels: tuple[tuple[str, st
         yield Sample(Series("replica_cpu_seconds_total", labels, Kind.COUNTER), Point(at, added))
 
 
-def as_event(entry: Entry, project: str) -> tuple[str, dict[str, str], str]:
-    """Return the kind, the labels and the text of a change."""
+def as_event(entry: Entry, project: str) -> Event:
+    """Return a change that has ended as an event of that moment."""
     verb, *words = entry.command.split()
     is_of_model = verb in {"rollout", "rollback"} and bool(words)
     labels = {"project": project, **({"model": words[0]} if is_of_model else {})}
-    return "rollout" if is_of_model else "deployment", labels, f"{entry.command} by {entry.who}: {entry.outcome}"
+    kind, text = "rollout" if is_of_model else "deployment", f"{entry.command} by {entry.who}: {entry.outcome}"
+    return Event(round((entry.at + entry.seconds) * 1000), kind, labels, text)

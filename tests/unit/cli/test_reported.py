@@ -8,8 +8,9 @@ from pathlib import Path
 import msgspec
 
 from seaway.cli.reported import ReportedDeployment
+from seaway.cli.watched import EndedChanges
 from seaway.deploy import history
-from seaway.deploy.history import Entry
+from seaway.deploy.history import Entry, Outcome
 from seaway.deploy.state import StateDirectory
 from seaway.errors import Unavailable
 from seaway.fleet.report import DIRECTORY, Report
@@ -64,7 +65,36 @@ def test_what_was_done_to_it_is_told(tmp_path: Path) -> None:
     reported, clock = deployed(tmp_path)
     (event,) = reported.events(clock.wall(), clock.wall() + 10.0)
     assert (event.kind, event.labels, event.text) == ("deployment", {"project": "digits"}, "deploy by ann@a: done")
+    assert event.at == round((clock.wall() + 2.0) * 1000)
+    assert reported.events(clock.wall(), clock.wall() + 10.0) == []
+
+
+def test_what_ended_before_the_monitor_began_is_not_told(tmp_path: Path) -> None:
+    reported, clock = deployed(tmp_path)
     assert reported.events(clock.wall() + 5.0, clock.wall() + 10.0) == []
+
+
+def entry(number: int, at: float, outcome: Outcome, seconds: float = 0.0) -> Entry:
+    return Entry(number, at, "ann@a", "scale 3", outcome=outcome, seconds=seconds)
+
+
+def test_a_change_that_is_written_down_after_its_end_is_told_once() -> None:
+    ended = EndedChanges()
+    assert ended.since_asked([entry(1, 100.0, "running")], after=90.0) == []
+    # It has taken 3 s, and was asked for at 104: by its time it is older than that question.
+    done = entry(1, 100.0, "done", seconds=3.0)
+    assert ended.since_asked([done], after=104.0) == [done]
+    assert ended.since_asked([done], after=105.0) == []
+
+
+def test_a_change_that_was_cut_off_and_one_of_another_deployment_are_told() -> None:
+    ended = EndedChanges()
+    assert ended.since_asked([entry(1, 100.0, "running")], after=90.0) == []
+    cut_off = entry(1, 100.0, "interrupted")
+    assert ended.since_asked([cut_off, entry(2, 200.0, "running")], after=200.0) == [cut_off]
+    assert ended.since_asked([], after=300.0) == []
+    other = entry(1, 400.0, "failed")
+    assert ended.since_asked([other], after=500.0) == [other]
 
 
 def test_nothing_there_yet_is_nothing_wrong(tmp_path: Path) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 _BRIDGE = "seaway-test"
+_NEW_NETWORK = 0x40000000
+"""CLONE_NEWNET of <sched.h>."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,38 @@ def hosts(count: int) -> Iterator[tuple[Host, ...]]:
         yield made
     finally:
         _remove(made)
+
+
+@contextmanager
+def quiet_network() -> Iterator[None]:
+    """Have this thread, and whatever it starts, live in a network where nobody else adds or removes interfaces.
+
+    A browser drops what it is loading whenever the machine's interfaces change (ERR_NETWORK_CHANGED), as they do while other
+    tests start containers. Without root nothing starts containers either, so nothing is done then.
+    """
+    if os.geteuid() != 0:
+        yield
+        return
+    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    _call("unshare", _NEW_NETWORK)
+    try:
+        _ip("link", "set", "lo", "up")
+        # An interface with an address, or the browser holds itself to be offline.
+        _ip("link", "add", "sw-quiet0", "type", "veth", "peer", "name", "sw-quiet1")
+        _ip("addr", "add", "10.213.8.1/24", "dev", "sw-quiet0")
+        for name in ("sw-quiet0", "sw-quiet1"):
+            _ip("link", "set", name, "up")
+        yield
+    finally:
+        _call("setns", before, _NEW_NETWORK)
+        os.close(before)
+
+
+def _call(function: str, *arguments: int) -> None:
+    """A call of the C library that Python offers from 3.12 on."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if getattr(library, function)(*arguments) != 0:
+        raise OSError(ctypes.get_errno(), f"{function}: {os.strerror(ctypes.get_errno())}")
 
 
 def _remove(made: tuple[Host, ...]) -> None:

@@ -59,7 +59,7 @@ class ReportedDeployment:
         return found
 
     def events(self, after: float, until: float) -> Sequence[Event]:
-        """Return the changes that have ended since the last call; the first call leaves out what ended before `after`."""
+        """Return the changes that ended since the last call; the first leaves out what ended before `after`."""
         project = self._project()
         return [as_event(each, project) for each in self._ended.since_asked(history.read(self._state), after)]
 

@@ -29,8 +29,8 @@ from seaway.monitor.target import Target
 class EndedChanges:
     """Which changes of a deployment have ended since somebody asked; each is told once.
 
-    A change is written down as ended some time after it has ended, so the time of a change cannot tell whether it is new:
-    who asks in between would pass over it for good.
+    A change is written down as ended some time after it has ended, so its time cannot tell whether it is new:
+    whoever asks in between would miss it for good.
     """
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class WatchedDeployment:
         return objective_rules([_promise(name, each.objective) for name, each in models.items()])
 
     def events(self, after: float, until: float) -> Sequence[Event]:
-        """Return the changes that have ended since the last call; the first call leaves out what ended before `after`."""
+        """Return the changes that ended since the last call; the first leaves out what ended before `after`."""
         ended = self._ended.since_asked(history.read(self._deployed.site.state), after)
         return [as_event(each, self._project) for each in ended]
 

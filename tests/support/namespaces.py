@@ -83,8 +83,8 @@ def hosts(count: int) -> Iterator[tuple[Host, ...]]:
 def quiet_network() -> Iterator[None]:
     """Have this thread, and whatever it starts, live in a network where nobody else adds or removes interfaces.
 
-    A browser drops what it is loading whenever the machine's interfaces change (ERR_NETWORK_CHANGED), as they do while other
-    tests start containers. Without root nothing starts containers either, so nothing is done then.
+    A browser drops what it is loading whenever the machine's interfaces change (ERR_NETWORK_CHANGED), as they do while
+    other tests start containers. Without root nothing starts containers either, so nothing is done then.
     """
     if os.geteuid() != 0:
         yield

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -20,6 +19,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.models.cache import Models
+from tests.support import background
 from tests.support.artifacts import emptied
 from tests.support.clients import Client, Load
 from tests.support.eventually import eventually, true_soon
@@ -64,7 +64,7 @@ class Hook:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hook"
-        threading.Thread(target=lambda: self.server.serve_forever(poll_interval=0.01), daemon=True).start()
+        self.end = background.answer(self.server)
 
     def states(self) -> list[str]:
         """The states that were told, in order."""
@@ -101,8 +101,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         for server in servers:
             server.wait_ready()
         hook = Hook()
-        stack.callback(hook.server.server_close)
-        stack.callback(hook.server.shutdown)
+        stack.callback(hook.end)
         world = World(directory, *servers, hook)
         stack.callback(world.end)
         yield world

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 import json
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ import psutil
 import pytest
 
 from tests.models.cache import Models
+from tests.support import background
 from tests.support.eventually import eventually, true_soon
 from tests.support.server import Answer, Server, lower_case
 
@@ -193,15 +193,8 @@ def receiver(statuses: list[int]) -> Iterator[tuple[str, list[tuple[dict[str, st
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/hook", received
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with background.answering(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
+        yield f"{url}/hook", received
 
 
 def is_signed(headers: dict[str, str], body: bytes) -> bool:

@@ -10,13 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Lock
 from typing import Any
 
 import grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.proto.trace.v1 import trace_pb2
 
+from tests.support import background
 from tests.support.eventually import eventually
 
 
@@ -137,10 +138,5 @@ def over_http(port: int = 0) -> Iterator[Collector]:
     class Quiet(ThreadingHTTPServer):
         daemon_threads = True
 
-    with Quiet(("127.0.0.1", port), Handler) as server:
-        collector.url = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = Thread(target=server.serve_forever, daemon=True)
-        thread.start()
+    with background.answering(Quiet(("127.0.0.1", port), Handler)) as collector.url:
         yield collector
-        server.shutdown()
-        thread.join()

@@ -20,6 +20,7 @@ import grpc
 import numpy as np
 
 from seaway.protos import message
+from tests.support import background
 from tests.support.conformance.cases import HTTP_STATUS
 
 CERTIFICATES = Path(__file__).parents[1] / "certificates"
@@ -115,14 +116,11 @@ class FailingRest:
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self.port = int(self._server.server_address[1])
         self.address = f"{'https://localhost' if tls else 'http://127.0.0.1'}:{self.port}"
-        self._thread = threading.Thread(target=lambda: self._server.serve_forever(poll_interval=0.01))
-        self._thread.start()
+        self._end = background.answer(self._server)
 
     def stop(self) -> None:
         self.script.released.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._end()
 
 
 def _http_handler(script: Script) -> Callable[..., BaseHTTPRequestHandler]:

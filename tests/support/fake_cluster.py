@@ -7,8 +7,8 @@ given and counts generations; it runs nothing, so a test says what Deployments a
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 import yaml
 
 from seaway.deploy.targets.kubernetes.api import KINDS
+from tests.support import background
 
 COLLECTIONS = {plural for _, plural in KINDS.values()} | {"pods", "replicasets"}
 
@@ -83,8 +84,9 @@ def _merged(there: Any, told: Any) -> Any:
     return there | {key: _merged(there.get(key), value) for key, value in told.items()}
 
 
-def serve(cluster: FakeCluster) -> tuple[ThreadingHTTPServer, str]:
-    """Serve a cluster on a free port; return the server and its address."""
+@contextmanager
+def serving(cluster: FakeCluster) -> Iterator[str]:
+    """Serve a cluster on a free port, at this URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
@@ -103,9 +105,8 @@ def serve(cluster: FakeCluster) -> tuple[ThreadingHTTPServer, str]:
         def log_message(self, *_: Any) -> None:
             """Keep the test's output clean."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=lambda: server.serve_forever(poll_interval=0.01), daemon=True).start()
-    return server, f"http://127.0.0.1:{server.server_address[1]}"
+    with background.answering(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
+        yield url
 
 
 def kubeconfig(directory: Path, address: str) -> Path:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.support import background
 
 
 @dataclass
@@ -21,6 +22,7 @@ class FakeRest:
     requests: list[tuple[str, str, Any]] = field(default_factory=list)
 
     def answers(self, body: Any, status: int = 200) -> None:
+        """Give another answer from now on."""
         self.status, self.body = status, body if isinstance(body, bytes) else json.dumps(body).encode()
 
 
@@ -30,12 +32,8 @@ def listening() -> Iterator[FakeRest]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     fake = FakeRest(f"127.0.0.1:{server.server_address[1]}")
     server.RequestHandlerClass = _handler(fake)
-    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.01))
-    thread.start()
-    yield fake
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with background.answering(server):
+        yield fake
 
 
 def _handler(fake: FakeRest) -> Callable[..., BaseHTTPRequestHandler]:

@@ -16,7 +16,7 @@ from seaway.deploy.targets.kubernetes.state import ClusterState
 from seaway.deploy.targets.kubernetes.target import KubernetesTarget
 from seaway.fleet.report import Report
 from seaway.settings.secret import Secret
-from tests.support.fake_cluster import FakeCluster, kubeconfig, serve
+from tests.support.fake_cluster import FakeCluster, kubeconfig, serving
 from tests.support.fakes import FakeClock
 from tests.support.simulated_deployment import published
 
@@ -28,13 +28,11 @@ DEPLOYMENT = "/apis/apps/v1/namespaces/models/deployments/digits"
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCluster]:
     cluster = FakeCluster()
     cluster.on_apply = lambda made: roll_out(cluster, made)
-    server, address = serve(cluster)
-    monkeypatch.setattr(
-        "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(kubeconfig(tmp_path, address))
-    )
-    yield cluster
-    server.shutdown()
-    server.server_close()
+    with serving(cluster) as address:
+        monkeypatch.setattr(
+            "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(kubeconfig(tmp_path, address))
+        )
+        yield cluster
 
 
 def roll_out(cluster: FakeCluster, made: dict[str, Any]) -> None:

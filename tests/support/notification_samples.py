@@ -14,6 +14,7 @@ import msgspec
 
 from seaway import errors
 from seaway.monitor.notify.message import Notice
+from tests.support import background
 
 HOSTILE = {
     "newline": "a\nb\r\nHTTP/1.1 200 OK",
@@ -107,11 +108,5 @@ def http_server(*statuses: int) -> Iterator[Requests]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     seen.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with background.answering(server):
         yield seen
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

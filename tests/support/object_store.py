@@ -16,6 +16,8 @@ from moto.backends import get_backend
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from tests.support import background
+
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "key-of-the-test", "AWS_SECRET_ACCESS_KEY": "secret-of-the-test"}
 BUCKET = "bucket"
 
@@ -52,7 +54,7 @@ class ObjectStore:
         """An upload to a name with this end waits until this is another one, or until `stop`, and is refused then."""
         self._app = DomainDispatcherApplication(create_backend_app)
         self._server: BaseWSGIServer | None = None
-        self._thread: threading.Thread | None = None
+        self._end: Callable[[], None] = lambda: None
         self.port = 0
 
     @property
@@ -69,18 +71,15 @@ class ObjectStore:
         """Listen, on the same port as before."""
         self._server = make_server("127.0.0.1", self.port, self._answer, threaded=True, request_handler=_Quiet)
         self.port = self._server.server_port
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        self._thread.start()
+        self._end = background.answer(self._server)
 
     def stop(self) -> None:
         """Refuse connections."""
-        if self._server is None or self._thread is None:
+        if self._server is None:
             return
         self.delay.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-        self._server = self._thread = None
+        self._end()
+        self._server = None
 
     def reset(self) -> None:
         """Hold nothing any more."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +11,7 @@ import pytest
 
 from seaway.deploy.measurements import Firing, MonitorApi
 from seaway.errors import InvalidArgument, Unavailable
+from tests.support import background
 
 
 @contextmanager
@@ -28,14 +28,8 @@ def answering(status: int, body: str) -> Iterator[tuple[MonitorApi, list[str]]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield MonitorApi(f"http://127.0.0.1:{server.server_address[1]}/"), asked
-        finally:
-            server.shutdown()
-            thread.join()
+    with background.answering(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
+        yield MonitorApi(f"{url}/"), asked
 
 
 def found(kind: str, result: object) -> str:

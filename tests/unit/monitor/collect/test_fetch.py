@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +11,7 @@ import pytest
 from seaway.errors import Unavailable
 from seaway.monitor.collect.fetch import fetch
 from seaway.monitor.target import Target
+from tests.support import background
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -36,15 +36,13 @@ class Served:
         self.server.daemon_threads = True
         self.server.block_on_close = False
         self.url = f"http://user:secret@127.0.0.1:{self.server.server_address[1]}/metrics?token=secret"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
 @pytest.fixture
 def served() -> Iterator[Served]:
     served = Served()
-    yield served
-    served.server.shutdown()
-    served.server.server_close()
+    with background.answering(served.server):
+        yield served
 
 
 def said(handler: BaseHTTPRequestHandler, body: bytes, status: int = 200) -> None:

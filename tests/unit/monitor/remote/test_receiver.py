@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from seaway.errors import InvalidArgument
 from seaway.monitor.remote.receiver import HttpReceiver
+from tests.support import background
 
 
 class Server:
@@ -41,12 +41,8 @@ class Server:
 @pytest.fixture
 def server() -> Iterator[Server]:
     server = Server()
-    thread = threading.Thread(target=server.http.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield server
-    server.http.shutdown()
-    server.http.server_close()
-    thread.join()
+    with background.answering(server.http):
+        yield server
 
 
 def test_a_request_is_what_the_protocol_asks_for(server: Server) -> None:

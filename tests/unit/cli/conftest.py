@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 import typer.rich_utils
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
 
 from seaway.settings.effective import SETTINGS_FILE_VARIABLE
 from seaway.settings.logging import DroppingHandler
@@ -26,14 +29,20 @@ def root_logger_restored() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def plain_output(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same width and no colour, whatever terminal or CI the tests run under."""
+    """The same width, no colour and no boxes, whatever terminal or CI the tests run under."""
     monkeypatch.setattr(typer.rich_utils, "FORCE_TERMINAL", None)
     monkeypatch.setattr(typer.rich_utils, "MAX_WIDTH", 100)
+    monkeypatch.setattr(typer.rich_utils, "Panel", unboxed)
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setenv("NO_COLOR", "1")
     for setting in all_settings():
         monkeypatch.delenv(setting.declaration.env, raising=False)
     monkeypatch.delenv(SETTINGS_FILE_VARIABLE, raising=False)
+
+
+def unboxed(content: RenderableType, *, title: str, **_: object) -> RenderableType:
+    """The content below its title, as wide as a panel's: where a line ends is the same with and without a box."""
+    return Group(Text(title), Padding(content, (0, 2)))
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import pytest
 
 from seaway.engines.element_types import NUMPY
 from seaway.errors import InvalidArgument
-from seaway.proof.samples import MAX_SAMPLE_BYTES, ROW_COUNTS, made_samples, parsed, recorded_samples
+from seaway.proof import samples
+from seaway.proof.samples import ROW_COUNTS, made_samples, parsed, recorded_samples
 from seaway.protos import message
 
 FLOAT, INT, STRING = 1, 3, 7
@@ -88,8 +89,10 @@ def test_the_same_samples_are_made_each_time_and_ordinary_ones_differ() -> None:
     assert len(set(ordinary)) == len(ordinary) > 1
 
 
-def test_many_large_rows_are_left_out_and_one_is_asked_however_large() -> None:
-    row = MAX_SAMPLE_BYTES // 4 // 3
+def test_many_large_rows_are_left_out_and_one_is_asked_however_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The bound itself is 64 MiB of random numbers.
+    monkeypatch.setattr(samples, "MAX_SAMPLE_BYTES", 1 << 20)
+    row = samples.MAX_SAMPLE_BYTES // 4 // 3
     found = requests(definitions(f={"x": (FLOAT, [-1, row])}))
     assert max(sample.rows for sample, _ in found) == 3
     assert min(sample.rows for sample, _ in found) == 0

@@ -98,9 +98,8 @@ def test_days_are_kept_in_few_rows(store: Store) -> None:
 def test_a_small_bound_costs_detail_before_history(store: Store) -> None:
     for second in range(5, 7200, 5):
         at = BEGIN + second * 1000
-        for number in range(20):
-            series = Series("requests", (("model", f"m{number}"),), Kind.COUNTER)
-            store.append([Sample(series, Point(at, 1.0))])
+        named = [Series("requests", (("model", f"m{number}"),), Kind.COUNTER) for number in range(20)]
+        store.append([Sample(series, Point(at, 1.0)) for series in named])
     store.roll_up(BEGIN + 7200_000)
     before = store.used_bytes()
     store.forget(BEGIN + 7200_000, before // 2)

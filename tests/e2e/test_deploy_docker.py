@@ -1,4 +1,4 @@
-"""Deployments on a real Docker engine, by the `seaway` command: one for the whole module, changed test by test."""
+"""Deployments on a real Docker engine, by the `seaway` command: one for the whole module, the same for every test."""
 
 from __future__ import annotations
 
@@ -54,23 +54,30 @@ class World:
     """An engine, a store, and a deployment between them."""
 
     def __init__(self, engine: Engine, store: Store, directory: Path) -> None:
-        """Describe three replicas."""
+        """Describe two replicas."""
         self.engine = engine
         self.store = store
         self.deployed = Deployed(directory, self.text(), DOCKER_HOST=engine.host)
 
-    def text(self, image: str = SEAWAY, replicas: int = 3) -> str:
+    def text(self, image: str = SEAWAY, replicas: int = 2) -> str:
         """A description."""
         return DESCRIPTION.format(store=self.store.root, image=image, replicas=replicas, traefik=TRAEFIK_IMAGE)
 
-    def describe(self, image: str = SEAWAY, replicas: int = 3) -> None:
+    def describe(self, image: str = SEAWAY, replicas: int = 2) -> None:
         """Write another description."""
         self.deployed.describe(self.text(image, replicas))
 
-    def deploy(self, image: str = SEAWAY, replicas: int = 3) -> str:
+    def deploy(self, image: str = SEAWAY, replicas: int = 2) -> str:
         """Describe and deploy."""
         self.describe(image, replicas)
         return self.deployed.run("deploy", "--yes").ok().out
+
+    def restore(self) -> None:
+        """Undo what a test before has left, in the store and in the deployment; nothing where it has left nothing."""
+        for version in (2, 3):
+            if (self.store.base("adder") / str(version)).exists():
+                self.store.remove("adder", version)
+        self.deploy()
 
     def client(self) -> Client:
         """A client of the ingress."""
@@ -91,8 +98,8 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(engine: Engine, models: Models, open_directory: Callable[[str], Path]) -> Iterator[World]:
-    """Three replicas that serve two models."""
+def deployment(engine: Engine, models: Models, open_directory: Callable[[str], Path]) -> Iterator[World]:
+    """Replicas that serve two models."""
     store = Store(open_directory("docker-store"), models)
     store.add("adder", 1, "adder", "1")
     store.add("half_plus_two", 1, "half_plus_two")
@@ -102,6 +109,13 @@ def world(engine: Engine, models: Models, open_directory: Callable[[str], Path])
         yield world
     finally:
         world.deployed.clean_up()
+
+
+@pytest.fixture
+def world(deployment: World) -> World:
+    """The deployment as every test finds it: two replicas of one image, which serve version 1."""
+    deployment.restore()
+    return deployment
 
 
 def answer(client: Client) -> float:
@@ -131,6 +145,7 @@ def seconds_until(holds: Callable[[], object], what: str) -> float:
 
 @pytest.mark.smoke
 def test_three_replicas_share_the_requests_of_one_client(world: World) -> None:
+    world.deploy(replicas=3)
     assert world.deployed.plan() == []
     assert world.ready() == 3
     with world.client() as client:
@@ -152,6 +167,7 @@ def test_replicas_run_without_rights(world: World) -> None:
 
 
 def test_the_monitor_finds_every_replica_by_its_name_and_has_no_rights(world: World) -> None:
+    world.deploy(replicas=3)
     deployed = world.deployed
     assert deployed.status()["monitor"] == f"http://127.0.0.1:{deployed.monitor_port}/"
     true_soon(lambda: deployed.asked("up") == {f"sums-{number}": 1.0 for number in (1, 2, 3)}, "it looks at all three")
@@ -184,7 +200,7 @@ def test_every_change_under_load_loses_no_request(world: World) -> None:
         assert world.ready() == 5
         world.deployed.run("scale", "2", "--yes").ok()
         assert world.ready() == 2
-        world.deploy(SEAWAY_NEXT, replicas=2)
+        world.deploy(SEAWAY_NEXT)
         assert world.images() == {SEAWAY_NEXT}
         world.deployed.run("rollout", "adder", "2", "--yes").ok()
         assert answer(client) == 2.0
@@ -196,18 +212,17 @@ def test_every_change_under_load_loses_no_request(world: World) -> None:
 
 
 def test_a_broken_image_stops_the_change_and_leaves_the_old_serving(world: World) -> None:
-    world.deploy(SEAWAY, replicas=2)
-    world.describe(BROKEN, replicas=2)
+    world.describe(BROKEN)
     with world.client() as client, Load(lambda: answer(client)) as load:
         ran = world.deployed.run("deploy", "--yes")
     assert ran.code == 1
     assert "this image is broken" in ran.err
     assert load.failures == []
     assert world.images() == {SEAWAY}
-    world.describe("no-such-image:1", replicas=2)
+    world.describe("no-such-image:1")
     ran = world.deployed.run("deploy", "--yes")
     assert "image 'no-such-image:1' is not there and cannot be fetched" in ran.err
-    world.describe(SEAWAY, replicas=2)
+    world.describe()
     assert world.deployed.plan() == []
 
 
@@ -288,12 +303,12 @@ def test_a_replica_that_is_cut_off_leaves_the_rotation(world: World) -> None:
 
 
 def test_out_of_memory_is_reported_as_such(world: World) -> None:
-    text = world.text(SEAWAY, replicas=2).replace("memory: 1Gi", "memory: 40Mi")
+    text = world.text().replace("memory: 1Gi", "memory: 40Mi")
     world.deployed.describe(text)
     ran = world.deployed.run("deploy", "--yes")
     assert ran.code == 1
     assert "out of memory (limit 40 MiB)" in ran.err
-    world.describe(SEAWAY, replicas=2)
+    world.describe()
     assert world.deployed.plan() == []
 
 

@@ -1,4 +1,4 @@
-"""Deployments on a real Docker Swarm of one node, by the `seaway` command: one for the module, changed test by test."""
+"""Deployments on a real Docker Swarm of one node, by the `seaway` command: one for all tests, and the same for each."""
 
 from __future__ import annotations
 
@@ -66,6 +66,13 @@ class World:
         self.deployed.describe(self.text(image, replicas))
         self.deployed.run("deploy", "--yes").ok()
 
+    def restore(self) -> None:
+        """Undo what a test before has left, in the store and in the deployment; nothing where it has left nothing."""
+        for version in (2, 3):
+            if (self.store.base("adder") / str(version)).exists():
+                self.store.remove("adder", version)
+        self.deploy()
+
     def replicas(self) -> list[dict[str, Any]]:
         """What `status` says of each replica."""
         found: list[dict[str, Any]] = self.deployed.status()["replicas"]
@@ -83,8 +90,8 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(engine: Engine, models: Models, open_directory: Any) -> Iterator[World]:
-    """Two replicas that serve one model."""
+def deployment(engine: Engine, models: Models, open_directory: Any) -> Iterator[World]:
+    """Replicas that serve one model."""
     store = Store(open_directory("swarm-store"), models)
     store.add("adder", 1, "adder", "1")
     world = World(engine, store)
@@ -97,6 +104,13 @@ def world(engine: Engine, models: Models, open_directory: Any) -> Iterator[World
         (world.deployed.directory / "tasks.txt").write_text(tasks)
         world.deployed.clean_up()
         world.docker("swarm", "leave", "--force")
+
+
+@pytest.fixture
+def world(deployment: World) -> World:
+    """The deployment as every test finds it: two replicas of one image, which serve version 1."""
+    deployment.restore()
+    return deployment
 
 
 def answer(client: Client) -> float:
@@ -153,7 +167,7 @@ def test_every_change_under_load_loses_no_request(world: World) -> None:
     with Client(world.deployed.grpc_address) as client, Load(lambda: answer(client)) as load:
         world.deployed.run("scale", "3", "--yes").ok()
         assert world.ready() == 3
-        world.deploy(SEAWAY_NEXT, replicas=2)
+        world.deploy(SEAWAY_NEXT)
         assert world.deployed.plan() == []
         world.deployed.run("rollout", "adder", "2", "--yes").ok()
         assert answer(client) == 2.0
@@ -172,7 +186,7 @@ def test_a_broken_image_is_rolled_back_by_swarm(world: World) -> None:
     assert ran.code == 1
     assert "Swarm has rolled sums back" in ran.err
     assert load.failures == []
-    world.deploy(SEAWAY_NEXT)
+    world.deploy()
     assert world.deployed.plan() == []
 
 

@@ -42,9 +42,11 @@ class Script:
     connections: set[Any] = field(default_factory=set)
 
     def fails(self, *codes: str) -> None:
+        """Answer the next calls with these codes."""
         self.failures.extend(codes)
 
     def next_failure(self, headers: Mapping[str, str]) -> str:
+        """Keep a call's headers; how it fails, or "" when it is to be answered."""
         self.calls.append(headers)
         if self.hangs.is_set():
             self.released.wait(30)
@@ -72,6 +74,7 @@ class FailingGrpc:
         self._server.start()
 
     def stop(self) -> None:
+        """Let go what hangs, and refuse connections."""
         self.script.released.set()
         self._server.stop(0).wait()
         self._pool.shutdown()
@@ -119,6 +122,7 @@ class FailingRest:
         self._end = background.answer(self._server)
 
     def stop(self) -> None:
+        """Let go what hangs, and refuse connections."""
         self.script.released.set()
         self._end()
 

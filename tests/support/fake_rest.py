@@ -47,15 +47,15 @@ def _handler(fake: FakeRest) -> Callable[..., BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
 
+        def do_PUT(self) -> None:
+            self.do_POST()
+
         def _answer(self, body: Any) -> None:
             fake.requests.append((self.command, self.path, body))
             self.send_response(fake.status)
             self.send_header("Content-Length", str(len(fake.body)))
             self.end_headers()
             self.wfile.write(fake.body)
-
-        def do_PUT(self) -> None:
-            self.do_POST()
 
         def log_message(self, *_: Any) -> None:
             """Keep the test's output clean."""

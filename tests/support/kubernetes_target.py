@@ -26,6 +26,7 @@ DEPLOYMENT = "/apis/apps/v1/namespaces/models/deployments/digits"
 
 @pytest.fixture
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCluster]:
+    """An API server that the default configuration names, with controllers that are done at once."""
     cluster = FakeCluster()
     cluster.on_apply = lambda made: roll_out(cluster, made)
     with serving(cluster) as address:
@@ -33,6 +34,28 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCluste
             "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(kubeconfig(tmp_path, address))
         )
         yield cluster
+
+
+@pytest.fixture
+def target(fake: FakeCluster) -> KubernetesTarget:
+    """A target without secrets there."""
+    return target_with({})
+
+
+def target_with(secrets: dict[str, Secret]) -> KubernetesTarget:
+    """A target at the cluster of the default configuration."""
+    cluster = Cluster("", "models")
+    return KubernetesTarget("digits", cluster, ClusterState(cluster, "digits"), secrets, FakeClock())
+
+
+def carry_out(target: KubernetesTarget, wanted: Desired) -> list[str]:
+    """Plan and apply what is wanted; the lines of the plan."""
+    observed = target.observe()
+    before = published(1) if observed.published is not None else None
+    made = plan(wanted, observed, before)
+    for step in made.steps:
+        target.apply(step.operation, lambda _: None)
+    return list(made.lines())
 
 
 def roll_out(cluster: FakeCluster, made: dict[str, Any]) -> None:
@@ -54,24 +77,6 @@ def roll_out(cluster: FakeCluster, made: dict[str, Any]) -> None:
 
 
 def pod(name: str, **status: Any) -> dict[str, Any]:
+    """A pod of the deployment, ready unless its status says something else."""
     ready = {"conditions": [{"type": "Ready", "status": "True"}], "podIP": "10.0.0.1"}
     return {"metadata": {"name": name, "labels": {"seaway.project": "digits"}}, "status": ready | status}
-
-
-@pytest.fixture
-def target(fake: FakeCluster) -> KubernetesTarget:
-    return target_with({})
-
-
-def target_with(secrets: dict[str, Secret]) -> KubernetesTarget:
-    cluster = Cluster("", "models")
-    return KubernetesTarget("digits", cluster, ClusterState(cluster, "digits"), secrets, FakeClock())
-
-
-def carry_out(target: KubernetesTarget, wanted: Desired) -> list[str]:
-    observed = target.observe()
-    before = published(1) if observed.published is not None else None
-    made = plan(wanted, observed, before)
-    for step in made.steps:
-        target.apply(step.operation, lambda _: None)
-    return list(made.lines())

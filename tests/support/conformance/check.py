@@ -11,6 +11,7 @@ from tests.support.conformance.cases import Predict
 
 
 def check(outcome: carriers.Outcome, case: Predict) -> None:
+    """Fail unless it is an answer with exactly these outputs, numbers to the digits that float32 keeps."""
     assert outcome.code == "", outcome.text
     assert set(outcome.outputs) == set(case.outputs)
     for name, expected in case.outputs.items():
@@ -23,4 +24,5 @@ def near(expected: Any) -> Any:
 
 
 def holds_floats(value: Any) -> bool:
+    """Whether there is a float, however deep in lists."""
     return any(map(holds_floats, value)) if isinstance(value, list) else isinstance(value, float)

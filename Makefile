@@ -100,7 +100,7 @@ unit: setup
 	@$(PYTEST) -n $(CORES)
 
 test: rust
-	$(call say,"unit, property, conformance, contract and integration tests, and one scenario of each kind")
+	$(call say,"Python tests; of the scenarios one of each kind")
 	@$(PYTEST) -n $(E2E_JOBS) --e2e -m "smoke or not scenario"
 
 e2e: setup
@@ -122,7 +122,7 @@ check: setup
 	$(call say,"types and layers")
 	@mypy
 	@lint-imports
-	$(call say,"licences, sources and known vulnerabilities")
+	$(call say,"licences and known vulnerabilities")
 	@cargo deny --offline -L error check licenses bans sources
 	@tools/check_advisories.sh
 	$(call say,"generated docs are current")

@@ -38,15 +38,10 @@ def add_seaway(engine: Engine, variant: str = "tensorflow", tag: str = SEAWAY, m
 def as_ordered(variant: str, model: Path | None) -> Iterator[Order]:
     """What to build: the wheel is this checkout's, compiled as the tests are, which have compiled it already."""
     with tempfile.TemporaryDirectory(prefix="seaway-test-wheel-") as directory:
-        command = [
-            str(Path(sys.executable).with_name("maturin")),
-            "build",
-            "--features",
-            "as-in-tests",
-            "--quiet",
-            "--out",
-            directory,
-        ]
+        # Without symbols it is as large as a release's.
+        features = "pyo3/extension-module,as-in-tests"
+        maturin = [str(Path(sys.executable).with_name("maturin")), "build", "--features", features]
+        command = [*maturin, "--strip", "--quiet", "--out", directory]
         ran = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stderr
         (wheel,) = Path(directory).glob("seaway-*.whl")

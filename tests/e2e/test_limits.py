@@ -40,8 +40,8 @@ def test_a_deadline_ends_a_request_that_runs(start: Start, connect: Connect, mod
     client.predict("slow", milliseconds=[1.0])  # The deadline is not for connecting.
     code, _ = failure(lambda: client.predict("slow", timeout=1.0, milliseconds=[LONG_MS]))
     assert code == "DEADLINE_EXCEEDED"
-    # The client would say so by itself: the server too has ended the request, by its own clock or since the client left.
-    ended = [dict(code="DEADLINE_EXCEEDED"), dict(code="CANCELLED")]
+    # The client would say so by itself: the server too has ended it, by its own clock or since the client left.
+    ended = [{"code": "DEADLINE_EXCEEDED"}, {"code": "CANCELLED"}]
     counts = "seaway_requests_total"
     true_soon(lambda: sum(told(server, counts, **labels) for labels in ended) == 1, "the server ended it")
     assert told(server, "seaway_requests_in_flight") == 0

@@ -178,7 +178,7 @@ class Engine:
         for process in _processes_of(self.directory):
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
-        subprocess.run(["umount", "-R", str(self.directory / "data")], capture_output=True, check=False)
+        _unmount_below(self.directory)
         shutil.rmtree(self.directory, ignore_errors=True)
         if self.bridge is not None:
             self.bridge.remove()
@@ -289,6 +289,13 @@ def _shared_libraries(binaries: Iterable[Path]) -> set[str]:
 
 def _certificates() -> Path:
     return Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+def _unmount_below(directory: Path) -> None:
+    """Take away what a daemon has mounted: its containers' files, its data, and the names of its networks."""
+    mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for place in sorted((each for each in mounted if Path(each).is_relative_to(directory)), reverse=True):
+        subprocess.run(["umount", "-l", place], capture_output=True, check=False)
 
 
 def _processes_of(directory: Path) -> Iterator[int]:

@@ -33,7 +33,7 @@ PYTHON_CODE := src tests examples bench
 say = @printf '\033[1m==> %s\033[0m\n' $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit rust e2e test-and-e2e check format fix lint types audit docs golden bench dist hooks setup tools clean
+.PHONY: help demo test unit rust e2e python-tests check format fix lint types audit docs golden bench dist hooks setup tools clean
 
 help: ## Show what there is to make
 	@echo "make demo            train and serve two models on real data and show it working (ONCE=1: exit at the end)"
@@ -83,6 +83,12 @@ $(STAMPS)/core-release: $(RUST_SOURCES) pyproject.toml $(STAMPS)/packages
 	@rm -f $(STAMPS)/core
 	@touch $@
 
+# Small real SavedModels, which every kind of test loads; TensorFlow makes them, in a process of its own.
+$(STAMPS)/models: $(wildcard tests/models/*.py) $(STAMPS)/packages
+	$(call say,"building the models of the tests")
+	@$(BIN)/python -m tests.models.build >$(STAMPS)/models.log 2>&1 || { cat $(STAMPS)/models.log >&2; exit 1; }
+	@touch $@
+
 setup: tools
 	@$(MAKE) --no-print-directory -j2 $(STAMPS)/core
 
@@ -90,10 +96,10 @@ demo: setup ## Train, serve, predict, swap versions under load
 	$(call say,"demo: its files go to $(RUN)")
 	@$(BIN)/python -m examples.demo --directory "$(RUN)" $(if $(ONCE),--once)
 
-rust: setup
+rust: setup $(STAMPS)/models
 	$(call say,"Rust tests and fuzz runs of $(SEAWAY_FUZZ_SECONDS) s each")
 	@SEAWAY_TF_LIBRARY="$$($(BIN)/python -c 'from seaway.engines import tensorflow; print(tensorflow.find().library)')" \
-		SEAWAY_TEST_MODELS="$$($(BIN)/python -m tests.models.build | tail -1)" \
+		SEAWAY_TEST_MODELS="$$($(BIN)/python -c 'from tests.models import cache; print(cache.default_directory())')" \
 		cargo nextest run --profile ci --workspace $(ARGS)
 
 unit: setup
@@ -103,12 +109,13 @@ test: rust
 	$(call say,"Python tests; of the scenarios one of each kind")
 	@$(PYTEST) -n $(E2E_JOBS) --e2e -m "smoke or not scenario"
 
-e2e: setup
+e2e: setup $(STAMPS)/models
 	$(call say,"every test that starts real servers")
 	@$(PYTEST) -n $(E2E_JOBS) --e2e -m "e2e or conformance"
 
-# `make test` and `make e2e`, each test once: two runs would start some servers twice and wait for two last tests.
-test-and-e2e: rust
+# What `make test` and `make e2e` have of Python, each test once: two runs would start some servers twice, and wait for two
+# last tests.
+python-tests: setup $(STAMPS)/models
 	$(call say,"every Python test")
 	@$(PYTEST) -n $(E2E_JOBS) --e2e
 
@@ -162,5 +169,5 @@ hooks: $(STAMPS)/packages
 	@$(BIN)/pre-commit install
 
 clean:
-	@rm -rf target dist artifacts demo .cache $(STAMPS)/core $(STAMPS)/core-release
+	@rm -rf target dist artifacts demo .cache $(STAMPS)/core $(STAMPS)/core-release $(STAMPS)/compiled $(STAMPS)/models
 	@rm -f src/seaway/*.so

@@ -136,9 +136,13 @@ def main() -> int:
         if name not in catalogue:
             print(f"no model {name!r}; there are: {', '.join(catalogue)}", file=sys.stderr)
             return 2
-        start = time.monotonic()
-        if build(name, catalogue[name], out):
-            print(f"built {name} in {time.monotonic() - start:.1f} s", flush=True)
+    with cache.alone(out):
+        for name in wanted:
+            start = time.monotonic()
+            if build(name, catalogue[name], out):
+                print(f"built {name} in {time.monotonic() - start:.1f} s", flush=True)
+        if not options.only:
+            cache.mark_complete(out)
     print(out)
     return 0
 

@@ -61,8 +61,7 @@ class Models:
         Raises: RuntimeError - the recipe failed; carries what the builder printed last.
         """
         if not (self.root / name).is_dir():
-            with alone(self.root):
-                build([name], self.root)
+            build([name], self.root)
         return self.root / name
 
     def version(self, name: str, version: str | None = None) -> Path:
@@ -75,7 +74,7 @@ class Models:
 
 
 def build(names: list[str], root: Path) -> None:
-    """Run the builder in a process of its own; no names means every model that is not large.
+    """Run the builder in a process of its own; no names means every model that is not large. Builders take turns.
 
     Raises: RuntimeError - it failed; carries what it printed last.
     """
@@ -98,9 +97,15 @@ def alone(root: Path) -> Iterator[None]:
 def prepare() -> Models:
     """Every ordinary model, built if this checkout has not built it yet."""
     root = default_directory()
-    complete = root / ".complete"
-    if not complete.exists():
-        with alone(root):
-            build([], root)
-            complete.touch()
+    if not _complete(root).exists():
+        build([], root)
     return Models(root)
+
+
+def mark_complete(root: Path) -> None:
+    """Note that every ordinary model is there."""
+    _complete(root).touch()
+
+
+def _complete(root: Path) -> Path:
+    return root / ".complete"

@@ -14,6 +14,7 @@ import pytest
 
 from tests.models import cache
 from tests.support.artifacts import ARTIFACTS, FAILED
+from tests.support.namespaces import isolate
 from tests.support.properties import load_profile
 from tests.support.scheduling import arrange, scheduler, starts_servers
 from tests.support.server import Server, config_text
@@ -36,6 +37,12 @@ def pytest_configure(config: pytest.Config) -> None:
     load_profile()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Isolate each process that runs tests from the others, and from the machine; not the one that hands them out."""
+    if session.config.getoption("dist", "no") == "no" or hasattr(session.config, "workerinput"):
+        isolate()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.models.cache import Models
 from tests.support.clients import Client
-from tests.support.engine import Engine, bridge_of_this_process, skip_unless_possible
+from tests.support.engine import Engine, skip_unless_possible
 from tests.support.images import add_others, add_seaway
 from tests.support.server import Server
 from tests.support.store import Store
@@ -41,7 +41,7 @@ def connect() -> Iterator[Callable[[Server], Client]]:
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """A Docker engine with the images that deployments need; skipped loudly where none can run."""
     skip_unless_possible()
-    engine = Engine(tmp_path_factory.mktemp("engine"), bridge=bridge_of_this_process()).start()
+    engine = Engine(tmp_path_factory.mktemp("engine")).start()
     try:
         engine.add_base()
         engine.add_traefik()

@@ -188,6 +188,7 @@ def test_without_tensorflow_another_engine_stands_in_and_says_what_is_proven(
 ) -> None:
     if find_spec("openvino") is None:
         pytest.skip("openvino is not installed")
+    served = {MODEL: models.path("mnist_cnn")}  # Built before TensorFlow is hidden.
     site = tmp_path / "site"
     site.mkdir()
     (site / "sitecustomize.py").write_text(
@@ -206,7 +207,7 @@ def test_without_tensorflow_another_engine_stands_in_and_says_what_is_proven(
         )
     )
     monkeypatch.setenv("PYTHONPATH", str(site), prepend=":")
-    server = start({MODEL: models.path("mnist_cnn")}, *TRIALS)
+    server = start(served, *TRIALS)
     version = server.listing()[MODEL][1]
     assert version["engine"] == "openvino"
     found = eventually(lambda: choice(server), bool, "the choice is shown")

@@ -19,7 +19,6 @@ from tests.support.clients import Client
 from tests.support.eventually import eventually
 from tests.support.monitor_page import CHROMIUM
 from tests.support.monitoring import MODEL, Monitoring
-from tests.support.namespaces import quiet_network
 from tests.support.server import Server, clean_environment, http
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -50,7 +49,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         'model_platform: "tensorflow" } }'
     )
     with ExitStack() as stack:
-        stack.enter_context(quiet_network())
         server = Server(directory, "serve", "--config", str(config), "--engine", "python")
         stack.callback(server.clean_up)
         server.wait_ready()

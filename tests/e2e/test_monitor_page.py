@@ -41,7 +41,6 @@ from tests.support.monitor_page import (
     fill,
     moment,
 )
-from tests.support.namespaces import quiet_network
 from tests.support.ports import free_port
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the page is tested in a browser: playwright is missing")
@@ -54,14 +53,7 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def quiet() -> Iterator[None]:
-    """No interface comes or goes beside the browser."""
-    with quiet_network():
-        yield
-
-
-@pytest.fixture(scope="module")
-def served(quiet: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     page = Running(tmp_path_factory.mktemp("page"))
     fill(page.store, time.time())
     over = threading.Event()
@@ -88,7 +80,7 @@ def running(served: Running) -> Running:
 
 
 @pytest.fixture(scope="module")
-def browser(quiet: None) -> Iterator[Any]:
+def browser() -> Iterator[Any]:
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         yield browser

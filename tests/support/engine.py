@@ -32,11 +32,11 @@ from tests.support.eventually import eventually, true_soon
 BASE_IMAGE = "seaway-test-base:latest"
 TRAEFIK_IMAGE = "seaway-test-traefik:latest"
 _DAEMON = "/usr/sbin/dockerd"
+_ENDS_WITH_US = ("setpriv", "--pdeathsig", "TERM")
+"""How the command of a daemon begins, so that it also ends when this process is killed."""
 _START_S = 60.0
 _STOP_S = 30.0
 _CLIENT_TIMEOUT_S = 600
-_SWARMS_BRIDGE = "docker_gwbridge"
-"""Made by an engine that joins a Swarm, under a name that cannot be chosen: only one group of tests may have it."""
 _LIBRARIES = (
     *("nss_dns.so.2", "nss_files.so.2", "resolv.so.2", "pthread.so.0", "dl.so.2", "util.so.1", "m.so.6", "rt.so.1"),
     *("stdc++.so.6", "gcc_s.so.1"),
@@ -53,57 +53,16 @@ def why_not() -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Bridge:
-    """The network interface of one engine. Engines that shared Docker's usual one would take it from each other."""
-
-    number: int
-
-    @property
-    def name(self) -> str:
-        """The interface."""
-        return f"seaway-dock{self.number}"
-
-    @property
-    def flags(self) -> list[str]:
-        """What tells a daemon to use it, and to take the addresses of all other networks from this engine's share."""
-        pool = f"base={self._network(128)}/17,size=24"
-        return [f"--bridge={self.name}", f"--default-address-pool={pool}"]
-
-    def add(self) -> None:
-        """Make the interface; one that an interrupted run left is replaced."""
-        self.remove()
-        for command in (
-            ("link", "add", self.name, "type", "bridge"),
-            ("addr", "add", f"{self._network(0).removesuffix('.0')}.1/24", "dev", self.name),
-            ("link", "set", self.name, "up"),
-        ):
-            subprocess.run(["ip", *command], check=True, capture_output=True)
-
-    def remove(self) -> None:
-        """Remove the interface, if it is there."""
-        subprocess.run(["ip", "link", "del", self.name], capture_output=True, check=False)
-
-    def _network(self, third: int) -> str:
-        return f"10.{214 + self.number}.{third}.0"
-
-
-def bridge_of_this_process() -> Bridge:
-    """The bridge of the process of a run that asks: pytest-xdist numbers them."""
-    return Bridge(int(os.environ.get("PYTEST_XDIST_WORKER", "gw15").removeprefix("gw")) % 16)
-
-
 @dataclass
 class Engine:
     """One daemon with its data in a directory.
 
-    `within` begins its command, to enter a network namespace, where it makes the bridges that Docker usually makes. One
-    outside of any has a bridge of its own.
+    It makes its interfaces in the network of this process, or in the one that `within`, the begin of its command,
+    enters: two engines in one network would take them from each other.
     """
 
     directory: Path
     within: tuple[str, ...] = ()
-    bridge: Bridge | None = None
     client: docker.DockerClient = field(init=False)
     _process: subprocess.Popen[bytes] | None = field(init=False, default=None)
 
@@ -116,9 +75,8 @@ class Engine:
         """Start the daemon and wait until it answers."""
         self.directory.mkdir(parents=True, exist_ok=True)
         (self.directory / "docker.pid").unlink(missing_ok=True)
-        if self.bridge is not None and not Path("/sys/class/net", self.bridge.name).exists():
-            self.bridge.add()
         command = [
+            *_ENDS_WITH_US,
             *self.within,
             _DAEMON,
             f"--host={self.host}",
@@ -128,7 +86,6 @@ class Engine:
             "--iptables=false",
             "--ip-forward=false",
             "--log-level=warn",
-            *(self.bridge.flags if self.bridge is not None else ()),
         ]
         with (self.directory / "dockerd.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
@@ -160,9 +117,6 @@ class Engine:
         """End the daemon and all its containers, and remove its data."""
         if self._process is None:
             return
-        networks = []
-        with suppress(Exception):
-            networks = [network.name for network in self.client.networks.list()]
         with suppress(Exception):
             for container in self.client.containers.list(all=True):
                 container.remove(force=True)
@@ -180,10 +134,6 @@ class Engine:
                 os.kill(process, signal.SIGKILL)
         _unmount_below(self.directory)
         shutil.rmtree(self.directory, ignore_errors=True)
-        if self.bridge is not None:
-            self.bridge.remove()
-            if _SWARMS_BRIDGE in networks:
-                subprocess.run(["ip", "link", "del", _SWARMS_BRIDGE], capture_output=True, check=False)
 
     def add_image(self, name: str, paths: Iterable[tuple[str, Path]], changes: Iterable[str]) -> None:
         """Make an image of files, each at its place, unless it is there."""

@@ -17,6 +17,7 @@ from seaway.deploy.image.build import build
 from seaway.deploy.image.context import Order
 from seaway.deploy.image.order import ordered
 from tests.support.engine import BASE_IMAGE, Engine
+from tests.support.namespaces import machines_network
 
 CHECKOUT = Path(__file__).parents[2]
 SEAWAY = "seaway-test:1"
@@ -45,7 +46,7 @@ def as_ordered(variant: str, model: Path | None) -> Iterator[Order]:
         ran = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stderr
         (wheel,) = Path(directory).glob("seaway-*.whl")
-        with ordered(variant, wheel, _PLATFORMS[platform.machine()], model, print) as order:
+        with machines_network(), ordered(variant, wheel, _PLATFORMS[platform.machine()], model, print) as order:
             yield order
 
 

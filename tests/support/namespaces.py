@@ -1,4 +1,4 @@
-"""Hosts of the tests' own on one machine: network namespaces that are joined by a bridge, and that can be cut off."""
+"""Networks of the tests' own: one for each process of a run, and joined hosts that can be cut off."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 _BRIDGE = "seaway-test"
 _NEW_NETWORK = 0x40000000
-"""CLONE_NEWNET of <sched.h>."""
+_NEW_MOUNTS = 0x00020000
+"""CLONE_NEWNET and CLONE_NEWNS of <sched.h>."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,29 +80,55 @@ def hosts(count: int) -> Iterator[tuple[Host, ...]]:
         _remove(made)
 
 
-@contextmanager
-def quiet_network() -> Iterator[None]:
-    """Have this thread, and whatever it starts, live in a network where nobody else adds or removes interfaces.
+class _Machine:
+    """The network that this process was started in, once it has left it."""
 
-    A browser drops what it is loading whenever the machine's interfaces change (ERR_NETWORK_CHANGED), as they do while
-    other tests start containers. Without root nothing starts containers either, so nothing is done then.
+    network: int | None = None
+
+
+def isolate() -> bool:
+    """Give this process, and whatever it starts from now on, a network and mounts of its own; call it before threads.
+
+    Processes of a run then cannot meet at a port or at an interface, each Docker engine has those whose names cannot be
+    chosen to itself, and a browser does not drop what it loads because the machine's interfaces change. When the
+    processes have ended, however that came, nothing of it is left.
+
+    Returns: whether it was done; it takes root.
     """
     if os.geteuid() != 0:
+        return False
+    machine = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    try:
+        _call("unshare", _NEW_NETWORK | _NEW_MOUNTS)
+    except OSError:
+        os.close(machine)
+        return False
+    _Machine.network = machine
+    # Or what is mounted here would be passed on to the machine.
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    _ip("link", "set", "lo", "up")
+    # Whoever asks whether it is online, or which address others reach it at, looks for an interface with a way out.
+    _ip("link", "add", "sw-own0", "type", "veth", "peer", "name", "sw-own1")
+    for name in ("sw-own0", "sw-own1"):
+        _ip("link", "set", name, "up")
+    _ip("addr", "add", "10.213.8.1/24", "dev", "sw-own0")
+    _ip("route", "add", "default", "via", "10.213.8.254", "dev", "sw-own0")
+    return True
+
+
+@contextmanager
+def machines_network() -> Iterator[None]:
+    """Have this thread, and what it starts, use the network of the machine: it has the way to package registries."""
+    if _Machine.network is None:
         yield
         return
-    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    _call("unshare", _NEW_NETWORK)
+    own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    _call("setns", _Machine.network, _NEW_NETWORK)
     try:
-        _ip("link", "set", "lo", "up")
-        # An interface with an address, or the browser holds itself to be offline.
-        _ip("link", "add", "sw-quiet0", "type", "veth", "peer", "name", "sw-quiet1")
-        _ip("addr", "add", "10.213.8.1/24", "dev", "sw-quiet0")
-        for name in ("sw-quiet0", "sw-quiet1"):
-            _ip("link", "set", name, "up")
         yield
     finally:
-        _call("setns", before, _NEW_NETWORK)
-        os.close(before)
+        _call("setns", own, _NEW_NETWORK)
+        os.close(own)
 
 
 def _call(function: str, *arguments: int) -> None:

@@ -1,9 +1,9 @@
 """Which tests stay together when several processes share a run, and which of them begin first.
 
-pytest-xdist gives each test to whichever process is free. Tests that share an expensive fixture, or something of which
-a machine has only one, have to run in one process, one after the other: they are a group. A table by module names the
-groups, because the process that hands the tests out knows nothing of a test but its id. (Marks would be the usual way,
-but `--dist loadgroup` of pytest-xdist 3.8 puts them into an attribute that pytest 9.2 no longer reads.)
+pytest-xdist gives each test to whichever process is free. Tests that share an expensive fixture have to run in one
+process, one after the other: they are a group. A table by module names the groups, because the process that hands the
+tests out knows nothing of a test but its id. (Marks would be the usual way, but `--dist loadgroup` of pytest-xdist 3.8
+puts them into an attribute that pytest 9.2 no longer reads.)
 
 Longest first, so that no process is left alone with a chain of minutes at the end.
 """

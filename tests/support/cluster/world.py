@@ -18,7 +18,7 @@ from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.network import network
 from tests.support.cluster.node import PAUSE_IMAGE, Node
 from tests.support.deployed import Deployed
-from tests.support.engine import Engine, bridge_of_this_process
+from tests.support.engine import Engine
 from tests.support.images import BROKEN, SEAWAY, SEAWAY_NEXT, add_seaway, derived
 from tests.support.store import Store
 
@@ -114,7 +114,7 @@ def _allow(plane: ControlPlane, manifests: Iterator[dict[str, Any]] | Sequence[d
 
 
 def _add_images(node: Node, directory: Path) -> None:
-    engine = Engine(directory, bridge=bridge_of_this_process()).start()
+    engine = Engine(directory).start()
     try:
         engine.add_base()
         add_seaway(engine, "openvino", SEAWAY)

@@ -20,7 +20,7 @@ from tests.support.store import Store
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1800),
     # The client of the engine leaves sockets to the garbage collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
 ]
@@ -40,7 +40,6 @@ server:
   start_timeout_s: 90
   settings:
     trials: {{enabled: false}}
-    engine: {{engine: tensorflow}}
     request_log: {{format: jsonl, max_file_age_s: 0.3}}
 """
 

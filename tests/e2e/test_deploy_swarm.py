@@ -22,7 +22,7 @@ from tests.support.store import Store
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1800),
     # The client of the engine leaves sockets to the garbage collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
 ]
@@ -40,7 +40,7 @@ server:
   ingress: {{image: {traefik}}}
   tokens: [{{env: APP_TOKEN}}]
   start_timeout_s: 90
-  settings: {{trials: {{enabled: false}}, engine: {{engine: tensorflow}}}}
+  settings: {{trials: {{enabled: false}}}}
 monitor: {{port: MONITOR, interval_s: 1, password: {{env: APP_TOKEN}}}}
 rollout: {{shadow: 0, canary: [0.5], stage_s: 1, bake_s: 1, min_samples: 20, patience_s: 60, tolerance: 100}}
 """

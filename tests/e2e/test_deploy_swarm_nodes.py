@@ -8,9 +8,11 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 
 from tests.models.cache import Models
@@ -18,18 +20,17 @@ from tests.support.artifacts import ARTIFACTS
 from tests.support.deployed import Deployed
 from tests.support.engine import TRAEFIK_IMAGE, Engine, skip_unless_possible
 from tests.support.eventually import eventually, true_soon
-from tests.support.images import add_seaway
+from tests.support.images import SEAWAY
 from tests.support.namespaces import Host, hosts
 from tests.support.store import Store
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1800),
     # The client of the engine leaves sockets to the garbage collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
 ]
 
-IMAGE = "seaway-test:nodes"
 DESCRIPTION = """\
 project: nodes
 store: {store}
@@ -51,17 +52,19 @@ server:
 def machines(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[tuple[Host, Engine]]]:
     """Three engines that form a Swarm; the first one manages it. `engine` has the images."""
     skip_unless_possible()
-    add_seaway(engine, "openvino", IMAGE)
     with hosts(3) as made:
         found = [(host, Engine(tmp_path_factory.mktemp(host.name), within=host.within)) for host in made]
         try:
             for _, each in found:
                 each.start()
-                copy_images(engine, each, (IMAGE, TRAEFIK_IMAGE) if each is found[0][1] else (IMAGE,))
+                copy_images(engine, each, (SEAWAY, TRAEFIK_IMAGE) if each is found[0][1] else (SEAWAY,))
             form_swarm(found)
             yield found
         finally:
-            for _, each in found:
+            for _, each in reversed(found):
+                # An engine that ends as a member of a Swarm waits for the others.
+                with suppress(docker.errors.APIError, AttributeError):
+                    each.client.swarm.leave(force=True)
                 each.stop()
 
 
@@ -93,7 +96,7 @@ def deployed(
     """Three replicas over the three nodes."""
     store = Store(open_directory("nodes-store"), models)
     store.add("adder", 1, "adder", "1")
-    text = DESCRIPTION.format(store=store.root, image=IMAGE, traefik=TRAEFIK_IMAGE)
+    text = DESCRIPTION.format(store=store.root, image=SEAWAY, traefik=TRAEFIK_IMAGE)
     deployed = Deployed(ARTIFACTS / "test_deploy_swarm_nodes", text, DOCKER_HOST=machines[0][1].host)
     try:
         deployed.run("deploy", "--yes", limit_s=300).ok()
@@ -156,7 +159,7 @@ def test_a_node_that_is_cut_off_is_done_without_and_comes_back(
 
 def _tasks(manager: Engine) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = manager.client.api.tasks(filters={"service": "nodes", "desired-state": "running"})
-    return [task for task in found if "Slot" in task and task["Spec"]["ContainerSpec"]["Image"].startswith(IMAGE)]
+    return [task for task in found if "Slot" in task and task["Spec"]["ContainerSpec"]["Image"].startswith(SEAWAY)]
 
 
 def _running(manager: Engine) -> list[dict[str, Any]]:

@@ -10,21 +10,39 @@ import pytest
 
 from seaway.deploy.image.build import bill_of_materials, build
 from tests.models.cache import Models
-from tests.support.engine import BASE_IMAGE, Engine
+from tests.support.artifacts import ARTIFACTS
+from tests.support.clients import Client
+from tests.support.deployed import Deployed
+from tests.support.engine import BASE_IMAGE, TRAEFIK_IMAGE, Engine
 from tests.support.eventually import eventually
-from tests.support.images import SEAWAY, add_seaway, as_ordered
+from tests.support.images import add_seaway, as_ordered
 from tests.support.ports import free_port
 from tests.support.server import http
 from tests.support.store import Store
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1800),
     # The client of the engine leaves sockets to the garbage collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
 ]
 
 OPENVINO, AGAIN = "seaway-test:openvino", "seaway-test:openvino-again"
+TENSORFLOW = "seaway-test:tensorflow"
+DESCRIPTION = """\
+project: image
+store: {store}
+target: docker
+monitor: false
+models: {{half: {{}}}}
+server:
+  image: {image}
+  replicas: 1
+  ports: PORTS
+  ingress: {{image: {traefik}}}
+  start_timeout_s: 120
+  settings: {{engine: {{engine: tensorflow}}}}
+"""
 _LOCKED = {"read_only": True, "tmpfs": {"/tmp": ""}, "cap_drop": ["ALL"], "security_opt": ["no-new-privileges"]}
 
 
@@ -34,6 +52,13 @@ def store(models: Models, open_directory: Callable[[str], Path]) -> Store:
     store = Store(open_directory("image-store"), models)
     store.add("half", 1, "half_plus_two")
     return store
+
+
+@pytest.fixture(scope="module")
+def tensorflow(engine: Engine) -> str:
+    """The image with TensorFlow."""
+    add_seaway(engine, "tensorflow", TENSORFLOW)
+    return TENSORFLOW
 
 
 def predictions(engine: Engine, image: str, model: str, *arguments: str, **options: object) -> list[list[float]]:
@@ -55,12 +80,24 @@ def predictions(engine: Engine, image: str, model: str, *arguments: str, **optio
         container.remove(force=True)
 
 
-def test_it_stands_in_for_tensorflow_serving(engine: Engine, store: Store) -> None:
+def test_it_stands_in_for_tensorflow_serving(engine: Engine, tensorflow: str, store: Store) -> None:
     volumes = {str(store.base("half")): {"bind": "/models/mine", "mode": "ro"}}
     environment = {"MODEL_NAME": "mine"}
-    assert predictions(engine, SEAWAY, "mine", volumes=volumes, environment=environment) == [[2.5], [3.0]]
+    assert predictions(engine, tensorflow, "mine", volumes=volumes, environment=environment) == [[2.5], [3.0]]
     flags = ("--model_name=yours", "--model_base_path=/models/mine", "--enable_batching")
-    assert predictions(engine, SEAWAY, "yours", *flags, volumes=volumes) == [[2.5], [3.0]]
+    assert predictions(engine, tensorflow, "yours", *flags, volumes=volumes) == [[2.5], [3.0]]
+
+
+def test_it_is_deployed_as_any_other(engine: Engine, tensorflow: str, store: Store) -> None:
+    text = DESCRIPTION.format(store=store.root, image=tensorflow, traefik=TRAEFIK_IMAGE)
+    deployed = Deployed(ARTIFACTS / "test_image", text, DOCKER_HOST=engine.host)
+    try:
+        deployed.run("deploy", "--yes", limit_s=300).ok()
+        assert [each["state"] for each in deployed.status()["replicas"]] == ["ready"]
+        with Client(deployed.grpc_address) as client:
+            assert client.arrays("half", x=[[1.0], [2.0]])["y"].tolist() == [[2.5], [3.0]]
+    finally:
+        deployed.clean_up()
 
 
 def test_a_model_can_be_baked_into_an_image_without_tensorflow(engine: Engine, store: Store) -> None:
@@ -83,12 +120,12 @@ def test_the_same_content_has_the_same_digest(engine: Engine, store: Store, tmp_
     assert {engine.client.images.get(tag).id for tag in (OPENVINO, AGAIN)} == digests
 
 
-def test_an_image_says_what_it_is(engine: Engine) -> None:
-    settings = engine.client.images.get(SEAWAY).attrs["Config"]
+def test_an_image_says_what_it_is(engine: Engine, tensorflow: str) -> None:
+    settings = engine.client.images.get(tensorflow).attrs["Config"]
     assert settings["User"] == "10001:10001"
     assert set(settings["ExposedPorts"]) == {"8500/tcp", "8501/tcp"}
     assert settings["StopSignal"] == "SIGTERM"
     assert settings["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"
     assert settings["Healthcheck"]["Test"][-1] == "seaway.cli.health"
-    size = engine.client.images.get(SEAWAY).attrs["Size"]
+    size = engine.client.images.get(tensorflow).attrs["Size"]
     print(f"the image with TensorFlow takes {size / 1e6:.0f} MB")

@@ -26,7 +26,7 @@ BROKEN = "seaway-test:broken"
 _PLATFORMS = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}
 
 
-def add_seaway(engine: Engine, variant: str = "tensorflow", tag: str = SEAWAY, model: Path | None = None) -> None:
+def add_seaway(engine: Engine, variant: str = "openvino", tag: str = SEAWAY, model: Path | None = None) -> None:
     """Build the image of a server, unless the engine has it."""
     if engine.client.images.list(tag):
         return

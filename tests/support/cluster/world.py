@@ -117,7 +117,7 @@ def _add_images(node: Node, directory: Path) -> None:
     engine = Engine(directory).start()
     try:
         engine.add_base()
-        add_seaway(engine, "openvino", SEAWAY)
+        add_seaway(engine)
         for tag, change in (
             (SEAWAY_NEXT, "LABEL test.next=yes"),
             (BROKEN, f'ENTRYPOINT ["{_PYTHON}", "-c", "raise SystemExit(\'this image is broken\')"]'),

@@ -33,7 +33,7 @@ PYTHON_CODE := src tests examples bench
 say = @printf '\033[1m==> %s\033[0m\n' $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit rust e2e python-tests check format fix lint types audit docs golden bench dist hooks setup tools clean
+.PHONY: help demo test unit rust e2e python-tests check format fix docs golden bench dist hooks setup tools clean
 
 help: ## Show what there is to make
 	@echo "make demo            train and serve two models on real data and show it working (ONCE=1: exit at the end)"

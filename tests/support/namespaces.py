@@ -86,23 +86,23 @@ class _Machine:
     network: int | None = None
 
 
-def isolate() -> bool:
+def isolate() -> None:
     """Give this process, and whatever it starts from now on, a network and mounts of its own; call it before threads.
 
     Processes of a run then cannot meet at a port or at an interface, each Docker engine has those whose names cannot be
     chosen to itself, and a browser does not drop what it loads because the machine's interfaces change. When the
     processes have ended, however that came, nothing of it is left.
 
-    Returns: whether it was done; it takes root.
+    It takes root, and a kernel that allows it; without, the process stays where it is.
     """
     if os.geteuid() != 0:
-        return False
+        return
     machine = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     try:
         _call("unshare", _NEW_NETWORK | _NEW_MOUNTS)
     except OSError:
         os.close(machine)
-        return False
+        return
     _Machine.network = machine
     # Or what is mounted here would be passed on to the machine.
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
@@ -113,7 +113,6 @@ def isolate() -> bool:
         _ip("link", "set", name, "up")
     _ip("addr", "add", "10.213.8.1/24", "dev", "sw-own0")
     _ip("route", "add", "default", "via", "10.213.8.254", "dev", "sw-own0")
-    return True
 
 
 @contextmanager

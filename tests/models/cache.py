@@ -87,7 +87,7 @@ def build(names: list[str], root: Path) -> None:
 
 @contextmanager
 def alone(root: Path) -> Iterator[None]:
-    """Keep other processes of a test run from building the same models at the same time; they wait."""
+    """Keep other processes of a test run from building in the same directory at the same time; they wait."""
     root.mkdir(parents=True, exist_ok=True)
     with (root / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

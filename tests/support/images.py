@@ -16,6 +16,7 @@ import docker
 from seaway.deploy.image.build import build
 from seaway.deploy.image.context import Order
 from seaway.deploy.image.order import ordered
+from tests.models.cache import alone
 from tests.support.engine import BASE_IMAGE, Engine
 from tests.support.namespaces import machines_network
 
@@ -43,7 +44,9 @@ def as_ordered(variant: str, model: Path | None) -> Iterator[Order]:
         features = "pyo3/extension-module,as-in-tests"
         maturin = [str(Path(sys.executable).with_name("maturin")), "build", "--features", features]
         command = [*maturin, "--strip", "--quiet", "--out", directory]
-        ran = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+        # It keeps what it links at one place below target/, whoever asks.
+        with alone(CHECKOUT / ".cache" / "wheel"):
+            ran = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stderr
         (wheel,) = Path(directory).glob("seaway-*.whl")
         with machines_network(), ordered(variant, wheel, _PLATFORMS[platform.machine()], model, print) as order:

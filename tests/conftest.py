@@ -16,7 +16,7 @@ from tests.models import cache
 from tests.support.artifacts import ARTIFACTS, FAILED
 from tests.support.namespaces import isolate
 from tests.support.properties import load_profile
-from tests.support.scheduling import arrange, scheduler, starts_servers
+from tests.support.scheduling import arrange, mark, scheduler, starts_servers
 from tests.support.server import Server, config_text
 
 START_SERVERS = ("e2e", "conformance")
@@ -51,6 +51,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if not is_asked_for and collection_path.name in START_SERVERS and collection_path.parent.name == "tests":
         return True
     return None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark a test by where it lies."""
+    mark(item)
 
 
 @pytest.hookimpl(trylast=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,16 @@ def test_of_each_heading_the_quick_run_has_exactly_one_scenario(heading: str) ->
         file.name for file in files for _ in re.finditer(r"^@pytest\.mark\.smoke$", file.read_text(), re.MULTILINE)
     ]
     assert len(found) == 1, found
+
+
+def test_the_quick_run_leaves_the_other_scenarios_out() -> None:
+    chosen = ["--e2e", "-m", "smoke or not scenario", "tests/e2e/test_limits.py", "tests/meta/test_stub.py"]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:randomly", *chosen]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
+    found = [line for line in ran.stdout.splitlines() if "::" in line]
+    scenarios = [each for each in found if each.startswith("tests/e2e/")]
+    assert scenarios == ["tests/e2e/test_limits.py::test_a_full_queue_is_refused_at_once"]
+    assert len(found) > len(scenarios), "what is no scenario is run"
 
 
 @pytest.mark.parametrize("module", [*GROUPS, *LONG])

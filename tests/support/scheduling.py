@@ -75,8 +75,6 @@ def arrange(items: list[pytest.Item]) -> None:
     Raises: pytest.UsageError - a test shares a fixture of its module, and the table does not keep that module together.
     """
     for item in items:
-        if item.nodeid.startswith(SCENARIOS):
-            item.add_marker(pytest.mark.scenario)
         shared = _shared_fixtures(item)
         if shared and module_of(item.nodeid) not in GROUPS:
             raise pytest.UsageError(
@@ -84,6 +82,12 @@ def arrange(items: list[pytest.Item]) -> None:
                 "GROUPS in tests/support/scheduling.py, or every process of a run makes its own"
             )
     items.sort(key=lambda item: rank(item.nodeid, starts_servers(item)))
+
+
+def mark(item: pytest.Item) -> None:
+    """Mark a test that is a scenario; done as soon as it is found, since `-m` selects before tests are arranged."""
+    if item.nodeid.startswith(SCENARIOS):
+        item.add_marker(pytest.mark.scenario)
 
 
 def starts_servers(item: pytest.Item) -> bool:

@@ -129,3 +129,14 @@ def test_an_image_says_what_it_is(engine: Engine, tensorflow: str) -> None:
     assert settings["Healthcheck"]["Test"][-1] == "seaway.cli.health"
     size = engine.client.images.get(tensorflow).attrs["Size"]
     print(f"the image with TensorFlow takes {size / 1e6:.0f} MB")
+
+
+def test_nothing_is_compiled_when_something_starts(engine: Engine, tensorflow: str) -> None:
+    ask = (
+        "import os, sys, asyncio, seaway.cli.main; "
+        "found = [each.__spec__ for each in list(sys.modules.values()) if getattr(each, '__spec__', None)]; "
+        "print([each.name for each in found if each.cached and not os.path.exists(each.cached)])"
+    )
+    command = ["/opt/seaway/bin/python", "-I", "-c", ask]
+    printed = engine.client.containers.run(tensorflow, entrypoint=command, remove=True, **_LOCKED)
+    assert printed.decode().strip() == "[]"

@@ -1,7 +1,8 @@
 """Runs inside the image build, with nothing but the standard library: `python finish.py ENVIRONMENT ROOT`.
 
-Trims what no server uses, compiles in a way that does not depend on the time, writes the bill of materials, makes the
-directories of the image, and gives every file the same time: so that the same input makes the same layers.
+Trims what no server uses, compiles in a way that does not depend on the time, Python's own library too, writes the bill
+of materials, makes the directories of the image, and gives every file the same time: so that the same input makes the
+same layers.
 """
 
 from __future__ import annotations
@@ -12,22 +13,41 @@ import os
 import py_compile
 import shutil
 import sys
+import sysconfig
 from collections.abc import Iterator
 from importlib import metadata
+from importlib.util import cache_from_source
 from pathlib import Path
 
 SBOM = "usr/share/seaway/sbom.cdx.json"
 USER = 10001
 EPOCH = int(os.environ.get("SOURCE_DATE_EPOCH", "0"))
 
+UNUSED = {
+    "site-packages",
+    "dist-packages",
+    "test",
+    "tests",
+    "idlelib",
+    "tkinter",
+    "turtledemo",
+    "lib2to3",
+    "ensurepip",
+    "distutils",
+    "unittest",
+    "pydoc_data",
+}
+"""What a server imports nothing of, in Python's own library."""
 UNSEEN = (
     *(
         f"nicegui/elements/{name}/dist/**/*"
         for name in ("aggrid", "codemirror", "json_editor", "mermaid", "plotly", "scene")
     ),
-    "apprise/i18n/**/*",
+    *("nicegui/static/sass.dart.js", "apprise/i18n/**/*", "numpy/_core/_simd.*"),
+    *("openvino/include/**/*", "openvino/cmake/**/*", "numpy/_core/include/**/*", "numpy/f2py/**/*", "**/*.pyi"),
 )
-"""What the monitor's page never shows: scripts of such elements, and messages in other languages."""
+"""Scripts that the monitor's page never uses, messages in other languages, and what only compilers, type checkers and
+numpy's own tests read."""
 
 SERVICES = {"s3", "sts", "sso", "sso-oidc", "signin"}
 """What is asked of AWS: objects, and credentials. The descriptions of its other services are larger than Seaway."""
@@ -41,6 +61,7 @@ def main(environment: Path, root: Path) -> None:
     compileall.compile_dir(
         str(environment), quiet=2, force=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
     )
+    compile_library(Path(sysconfig.get_path("stdlib")), root)
     file = root / SBOM
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(bill, indent=2, sort_keys=True) + "\n")
@@ -51,6 +72,21 @@ def main(environment: Path, root: Path) -> None:
     for top in (environment, root):
         for path in (top, *top.rglob("*")):
             os.utime(path, (EPOCH, EPOCH), follow_symlinks=False)
+
+
+def compile_library(library: Path, root: Path) -> None:
+    """Compile Python's own library into its place below `root`.
+
+    Official images bring it uncompiled, and nothing can be written in a running container: each start of a program, and
+    each health check, would compile all that it imports.
+    """
+    for source in sorted(library.rglob("*.py")):
+        if UNUSED & set(source.relative_to(library).parts):
+            continue
+        target = root / Path(cache_from_source(str(source))).relative_to("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        py_compile.compile(str(source), str(target), str(source), invalidation_mode=mode, quiet=2)
 
 
 def bill_of_materials(site: Path) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from seaway.cli.container import command
 from seaway.deploy.image.context import Order, fetched, requirements_of, write_context
-from seaway.deploy.image.finish import bill_of_materials, trim
+from seaway.deploy.image.finish import bill_of_materials, compile_library, trim
 from seaway.deploy.image.reproducible import rewrite, unpack
 from seaway.deploy.image.variants import VARIANTS, variant_of
 from seaway.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable
@@ -38,6 +39,22 @@ def test_every_variant_has_pinned_packages() -> None:
         assert all("==" in line for line in requirements_of(variant)), variant.name
     with pytest.raises(InvalidArgument, match="--variant cannot be 'small'; use one of tensorflow, openvino"):
         variant_of("small")
+
+
+def test_pythons_library_is_compiled_where_it_lies_and_never_checked_again(tmp_path: Path) -> None:
+    library, root = tmp_path / "lib" / "python", tmp_path / "root"
+    for name in ("one.py", "pack/two.py", "site-packages/three.py", "pack/test/four.py"):
+        file = library / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("x = 1\n")
+    (library / "broken.py").write_text("x = (\n")
+    compile_library(library, root)
+    below = root / library.relative_to("/")
+    found = sorted(below.rglob("*.pyc"))
+    tag = sys.implementation.cache_tag
+    assert found == [below / f"__pycache__/one.{tag}.pyc", below / f"pack/__pycache__/two.{tag}.pyc"]
+    # Source: PEP 552, a pyc by hash that is not held against its source.
+    assert {file.read_bytes()[4:8] for file in found} == {b"\x01\0\0\0"}
 
 
 @pytest.fixture
